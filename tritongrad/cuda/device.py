@@ -1,0 +1,159 @@
+"""The seam between host code and a device: allocate, upload, download, copy, launch, synchronize."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+
+from tritongrad.cuda.array import InterpretArray
+
+ALIGNMENT = 64  # bytes; more than any access of a kernel needs, and a cache line of the host
+POISON = 0xFF  # as a byte pattern it is nan in every float dtype and -1 in every signed integer
+
+
+def poisoning() -> bool:
+    """Whether fresh and freed memory is overwritten, to make use of it visible."""
+    return os.environ.get("TRITONGRAD_POISON") == "1"
+
+
+class Storage:
+    """One allocation; its memory goes back to the device when the last view is dropped."""
+
+    __slots__ = ("__weakref__", "device", "keep", "nbytes", "ptr", "stream", "users")
+
+    def __init__(self, ptr: int, nbytes: int, device: Device, stream: Any, keep: Any) -> None:
+        self.ptr = ptr
+        self.nbytes = nbytes
+        self.device = device
+        self.stream = stream  # the stream in whose order the memory was allocated
+        self.keep = keep  # what else must live as long: a host buffer, or a foreign owner
+        self.users: set | None = None  # other streams with work on it: they delay its reuse
+
+    # The one finalizer of the library: this object is the only owner of the memory, nobody
+    # outside holds it in a cycle, and a weakref.finalize per allocation costs 1 us more.
+    def __del__(self) -> None:
+        self.device.release(self)
+
+
+class Device:
+    """What both kinds of device share: a name, an index and equality by identity."""
+
+    kind: str
+    array: type
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __repr__(self) -> str:
+        return self.kind if self.kind == "interpret" else f"{self.kind}:{self.index}"
+
+
+class InterpretDevice(Device):
+    """Host memory, and kernels run by Triton's interpreter: for tests and for debugging."""
+
+    kind = "interpret"
+    array = InterpretArray
+    stream = None
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.blocks: dict[int, int] = {}  # start -> bytes of what is allocated: bounds checks
+        self.allocated = self.peak = 0
+
+    def allocate(self, nbytes: int) -> Storage:
+        buffer = np.empty(nbytes + ALIGNMENT, np.uint8)
+        base = buffer.__array_interface__["data"][0]
+        ptr = base + -base % ALIGNMENT
+        if poisoning():
+            buffer.fill(POISON)
+        if nbytes:
+            self.blocks[ptr] = nbytes
+        self.allocated += nbytes
+        self.peak = max(self.peak, self.allocated)
+        return Storage(ptr, nbytes, self, None, buffer)
+
+    def foreign(self, ptr: int, nbytes: int, owner: Any) -> Storage:
+        """Memory of somebody else's, kept alive through its owner."""
+        self.blocks[ptr] = max(nbytes, self.blocks.get(ptr, 0))
+        self.allocated += nbytes
+        return Storage(ptr, nbytes, self, None, owner)
+
+    def release(self, storage: Storage) -> None:
+        self.blocks.pop(storage.ptr, None)
+        self.allocated -= storage.nbytes
+        if isinstance(storage.keep, np.ndarray) and poisoning():
+            storage.keep.fill(POISON)
+
+    def upload(self, ptr: int, array: np.ndarray, non_blocking: bool = False) -> None:
+        if array.nbytes:
+            host_bytes(ptr, array.nbytes)[:] = array.reshape(-1).view(np.uint8)
+
+    def download(self, ptr: int, array: np.ndarray, non_blocking: bool = False) -> None:
+        if array.nbytes:
+            array.reshape(-1).view(np.uint8)[:] = host_bytes(ptr, array.nbytes)
+
+    def copy(self, dst: int, src: int, nbytes: int) -> None:
+        host_bytes(dst, nbytes)[:] = host_bytes(src, nbytes)
+
+    def memset(self, ptr: int, value: int, nbytes: int) -> None:
+        if nbytes:
+            host_bytes(ptr, nbytes).fill(value)
+
+    def launch(
+        self, kernel: Any, grid: tuple, args: tuple, options: dict, constexprs: dict
+    ) -> None:
+        from tritongrad.cuda.interpreter import run
+
+        run(kernel, grid, args, constexprs)
+
+    def synchronize(self) -> None:
+        """Nothing to wait for: every launch has ended when it returns."""
+
+
+def host_bytes(ptr: int, nbytes: int) -> np.ndarray:
+    """The bytes at a host address as an array."""
+    return np.asarray(_HostMemory(ptr, nbytes))
+
+
+class _HostMemory:
+    """The array interface of an address; ctypes would build a new array type for every length."""
+
+    __slots__ = ("__array_interface__",)
+
+    def __init__(self, ptr: int, nbytes: int) -> None:
+        self.__array_interface__ = {
+            "data": (ptr, False),
+            "shape": (nbytes,),
+            "typestr": "|u1",
+            "version": 3,
+        }
+
+
+_devices: dict[tuple[str, int], Device] = {}
+_lock = threading.Lock()
+
+
+def device_of(kind: str, index: int = 0) -> Any:
+    """The device of a kind ('cuda' or 'interpret') and number, made on first use."""
+    found = _devices.get((kind, index))
+    if found is not None:
+        return found
+    with _lock:
+        if (kind, index) not in _devices:
+            _devices[kind, index] = _create(kind, index)
+    return _devices[kind, index]
+
+
+def _create(kind: str, index: int) -> Device:
+    if kind == "interpret":
+        if index:
+            raise RuntimeError(f"device: interpret has one device, got index {index}")
+        return InterpretDevice(0)
+    if kind == "cuda":
+        from tritongrad.cuda.gpu import CudaDevice
+
+        return CudaDevice(index)
+    raise RuntimeError(f"device: {kind!r} has no device arrays; use 'cuda' or 'interpret'")
