@@ -1,4 +1,4 @@
-"""Random bits: known answers, the same bits on every device, and the statistics of a good generator."""
+"""Random bits: known answers, the same on every device, with a good generator's statistics."""
 
 import math
 

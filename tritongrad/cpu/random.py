@@ -1,9 +1,9 @@
 """Counter-based random numbers on NumPy: Philox4x32-10, bit for bit what kernels/random.py draws.
 
-Value i of a draw is a function of (seed, offset, i) alone: counter offset + i // lanes, lane i % lanes,
-so any prefix or reshape of a draw holds the same numbers. One counter yields four 32-bit lanes or two
-64-bit lanes; `used` says how far a draw moves the offset. Only integer arithmetic and IEEE
-+ - * / sqrt turn bits into numbers, which is why every device agrees to the last bit.
+Value i of a draw is a function of (seed, offset, i) alone: counter offset + i // lanes, lane
+i % lanes, so any prefix or reshape of a draw holds the same numbers. One counter yields four 32-bit
+lanes or two 64-bit lanes; `used` says how far a draw moves the offset. Only integer arithmetic and
+IEEE + - * / sqrt turn bits into numbers, which is why every device agrees to the last bit.
 """
 
 import math
@@ -128,7 +128,7 @@ def uniform(shape, dtype, seed, offset, device=None):
 
 
 def normal(shape, dtype, seed, offset, device=None):
-    """Standard normal numbers: the inverse of the distribution function at a 32- or 64-bit number."""
+    """Standard normal numbers: the inverse distribution function at a 32- or 64-bit number."""
     dtype = np.dtype(dtype)
     if dtype == np.float64:
         return draw(shape, dtype, seed, offset, normal64, True)
@@ -136,7 +136,7 @@ def normal(shape, dtype, seed, offset, device=None):
 
 
 def normal32(word):
-    """Float32 normals; the top bit is the sign, odd / 2**33 the probability of being farther out."""
+    """Float32 normals: the top bit is the sign, odd / 2**33 the probability of more."""
     odd = word << np.uint32(1) | np.uint32(1)
     centre = (np.uint32(0) - odd).astype(np.float32) * np.float32(2.0**-33)
     square = np.float32(0.180625) - centre * centre
@@ -204,7 +204,7 @@ def check_range(low, high):
     """high - low, which must lie in 1 .. 2**64 - 1."""
     if not 0 < high - low < 1 << 64:
         raise RuntimeError(
-            f"randint: low {low} must be less than high {high}, by less than 2**64; swap or widen them"
+            f"randint: low {low} must be less than high {high}, by less than 2**64; swap them?"
         )
     return high - low
 
