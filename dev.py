@@ -48,7 +48,10 @@ LINTS = {
     "ruff check": ["-m", "ruff", "check", "."],
     "ruff format": ["-m", "ruff", "format", "--check", "."],
     "pyright": ["-m", "pyright", "--pythonpath", str(PYTHON)],
-    "import-linter": ["-c", "from importlinter.cli import lint_imports_command as c; c()"],
+    "import-linter": [
+        "-c",
+        "from importlinter.cli import lint_imports_command as c; c(['--no-logo'])",
+    ],
 }
 
 

@@ -6,7 +6,9 @@ python bench/import_time.py
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 RUNS = 7
 TIMER = """
 import time
@@ -19,7 +21,8 @@ print(time.perf_counter() - start)
 def seconds(name: str) -> float:
     """The time that `import name` takes in a fresh process"""
     command = [sys.executable, "-c", TIMER.format(name=name)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return float(done.stdout)
 
 
 def measure(runs: int = RUNS) -> dict[str, list[float]]:

@@ -3,9 +3,11 @@
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 from bench.import_time import measure
 
+ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("triton", "cuda", "torch", "scipy", "matplotlib", "sklearn", "hypothesis", "pytest")
 
 LOADED = """
@@ -36,7 +38,7 @@ print(loss.item())
 def run(program: str) -> str:
     """What a program prints in a process of its own, every warning an error"""
     command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
