@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
-from operator import index as as_int
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tritongrad.cuda.views import (
+    Shape,
+    checked,
+    expanded,
+    inferred,
+    layout,
+    overlapping,
+    reshaped_strides,
+)
+
 if TYPE_CHECKING:
     from tritongrad.cuda.device import Device, Storage
-
-Shape = tuple[int, ...]
-
-
-@lru_cache(maxsize=4096)
-def layout(shape: Shape, itemsize: int) -> tuple[Shape, int, int]:
-    """Strides in bytes, number of elements and bytes of a C-ordered array."""
-    strides, step = [], itemsize
-    for length in reversed(shape):
-        strides.append(step)
-        step *= max(length, 1)
-    size = math.prod(shape)
-    return tuple(reversed(strides)), size, size * itemsize
 
 
 class DeviceArray:
@@ -151,9 +146,9 @@ class DeviceArray:
     def __getitem__(self, key: Any) -> DeviceArray:
         """The view NumPy's basic indexing gives: integers, slices, None and Ellipsis."""
         if self.shape and type(key) is int:  # the commonest case, and what iteration uses
-            where = _checked(key, 0, self.shape)
+            where = checked(key, 0, self.shape)
             return self.as_strided(self.shape[1:], self.strides[1:], where * self.strides[0])
-        keys = _expanded(key if isinstance(key, tuple) else (key,), self.shape)
+        keys = expanded(key if isinstance(key, tuple) else (key,), self.shape)
         shape, strides, offset, axis = [], [], 0, 0
         for item in keys:
             if item is None:
@@ -167,14 +162,14 @@ class DeviceArray:
                 strides.append(step * self.strides[axis])
                 offset += start * self.strides[axis] if length else 0
             else:
-                offset += _checked(item, axis, self.shape) * self.strides[axis]
+                offset += checked(item, axis, self.shape) * self.strides[axis]
             axis += 1
         return self.as_strided(tuple(shape), tuple(strides), offset)
 
     def reshape(self, *shape: Any) -> DeviceArray:
         """A view where the strides allow one, else a C-ordered copy."""
         new = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        new = _inferred(tuple(new), self)
+        new = inferred(tuple(new), self)
         strides = reshaped_strides(self, new)
         if strides is None:
             return self.copy().as_strided(new, layout(new, self.dtype.itemsize)[0])
@@ -235,59 +230,12 @@ def copyto(dst: DeviceArray, src: DeviceArray) -> None:
     src = src.broadcast_to(dst.shape)
     if dst.size == 0:
         return
+    if src.storage is dst.storage and overlapping(dst, src):
+        src = src.copy()
     if dst.dtype == src.dtype and dst.contiguous and src.contiguous:
+        dst.device.keep(dst, src)
         dst.device.copy(dst.ptr, src.ptr, dst.nbytes)
         return
     from tritongrad.cuda.copying import copy_strided
 
     copy_strided(dst, src)
-
-
-def reshaped_strides(array: DeviceArray, shape: Shape) -> Shape | None:
-    """Strides that show the array in the new shape without a copy, or None."""
-    if array.contiguous:
-        return layout(shape, array.dtype.itemsize)[0]
-    old = [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n != 1]
-    strides, have, step = [], 1, array.dtype.itemsize
-    for length in reversed(shape):
-        if length != 1 and have == 1:  # the run of old axes is used up: take the next one
-            if not old:
-                return None
-            have, step = old.pop()
-        while have % length and old and old[-1][1] == have * step:
-            have *= old.pop()[0]
-        if have % length:
-            return None
-        strides.append(step)
-        step *= length
-        have //= length
-    return tuple(reversed(strides))
-
-
-def _inferred(shape: Shape, array: DeviceArray) -> Shape:
-    """The shape with its -1 replaced, checked against the number of elements."""
-    known = math.prod(length for length in shape if length != -1)
-    if shape.count(-1) == 1 and known and array.size % known == 0:
-        return tuple(array.size // known if length == -1 else length for length in shape)
-    if -1 in shape or known != array.size:
-        raise ValueError(
-            f"reshape: shape {shape} does not hold the {array.size} elements of {array.shape}"
-        )
-    return shape
-
-
-def _checked(key: Any, axis: int, shape: Shape) -> int:
-    where, length = as_int(key), shape[axis]
-    if not -length <= where < length:
-        raise IndexError(f"index {where} is out of range for dimension {axis} of shape {shape}")
-    return where % length
-
-
-def _expanded(keys: tuple, shape: Shape) -> list:
-    """The keys with the Ellipsis written out as full slices, one key for every axis."""
-    used = sum(key is not None and key is not Ellipsis for key in keys)
-    if used > len(shape):
-        raise IndexError(f"index: {used} indices for the {len(shape)} dimensions of {shape}")
-    at = next((i for i, key in enumerate(keys) if key is Ellipsis), len(keys))
-    fill = [slice(None)] * (len(shape) - used)
-    return [*keys[:at], *fill, *keys[at + 1 :]]

@@ -1,4 +1,4 @@
-"""The seam between host code and a device: allocate, upload, download, copy, launch, synchronize."""
+"""The seam between host code and a device: memory, copies, launches, and the interpret device."""
 
 from __future__ import annotations
 
@@ -14,21 +14,16 @@ ALIGNMENT = 64  # bytes; more than any access of a kernel needs, and a cache lin
 POISON = 0xFF  # as a byte pattern it is nan in every float dtype and -1 in every signed integer
 
 
-def poisoning() -> bool:
-    """Whether fresh and freed memory is overwritten, to make use of it visible."""
-    return os.environ.get("TRITONGRAD_POISON") == "1"
-
-
 class Storage:
     """One allocation; its memory goes back to the device when the last view is dropped."""
 
-    __slots__ = ("__weakref__", "device", "keep", "nbytes", "ptr", "stream", "users")
+    __slots__ = ("__weakref__", "device", "home", "keep", "nbytes", "ptr", "users")
 
-    def __init__(self, ptr: int, nbytes: int, device: Device, stream: Any, keep: Any) -> None:
+    def __init__(self, ptr: int, nbytes: int, device: Device, home: Any, keep: Any) -> None:
         self.ptr = ptr
         self.nbytes = nbytes
         self.device = device
-        self.stream = stream  # the stream in whose order the memory was allocated
+        self.home = home  # the blocks that take it back; None for foreign memory
         self.keep = keep  # what else must live as long: a host buffer, or a foreign owner
         self.users: set | None = None  # other streams with work on it: they delay its reuse
 
@@ -56,18 +51,18 @@ class InterpretDevice(Device):
 
     kind = "interpret"
     array = InterpretArray
-    stream = None
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
         self.blocks: dict[int, int] = {}  # start -> bytes of what is allocated: bounds checks
         self.allocated = self.peak = 0
+        self.poison = os.environ.get("TRITONGRAD_POISON") == "1"
 
     def allocate(self, nbytes: int) -> Storage:
         buffer = np.empty(nbytes + ALIGNMENT, np.uint8)
         base = buffer.__array_interface__["data"][0]
         ptr = base + -base % ALIGNMENT
-        if poisoning():
+        if self.poison:
             buffer.fill(POISON)
         if nbytes:
             self.blocks[ptr] = nbytes
@@ -84,7 +79,7 @@ class InterpretDevice(Device):
     def release(self, storage: Storage) -> None:
         self.blocks.pop(storage.ptr, None)
         self.allocated -= storage.nbytes
-        if isinstance(storage.keep, np.ndarray) and poisoning():
+        if self.poison and isinstance(storage.keep, np.ndarray):
             storage.keep.fill(POISON)
 
     def upload(self, ptr: int, array: np.ndarray, non_blocking: bool = False) -> None:
@@ -101,6 +96,9 @@ class InterpretDevice(Device):
     def memset(self, ptr: int, value: int, nbytes: int) -> None:
         if nbytes:
             host_bytes(ptr, nbytes).fill(value)
+
+    def keep(self, *arrays: Any) -> None:
+        """Nothing to remember: no graph is ever captured here."""
 
     def launch(
         self, kernel: Any, grid: tuple, args: tuple, options: dict, constexprs: dict
@@ -124,12 +122,12 @@ class _HostMemory:
     __slots__ = ("__array_interface__",)
 
     def __init__(self, ptr: int, nbytes: int) -> None:
-        self.__array_interface__ = {
-            "data": (ptr, False),
-            "shape": (nbytes,),
-            "typestr": "|u1",
-            "version": 3,
-        }
+        self.__array_interface__ = host_bytes_interface(ptr, nbytes)
+
+
+def host_bytes_interface(ptr: int, nbytes: int) -> dict:
+    """NumPy's description of a run of bytes."""
+    return {"data": (ptr, False), "shape": (nbytes,), "typestr": "|u1", "version": 3}
 
 
 _devices: dict[tuple[str, int], Device] = {}
