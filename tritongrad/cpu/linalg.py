@@ -1,0 +1,74 @@
+"""Matrix products on NumPy: BLAS where it is exact enough, and never a narrow accumulator."""
+
+import numpy as np
+
+EXACT = {4: 2**24, 8: 2**53}  # integers up to here are exact in a float of so many bytes
+
+
+def mm(input, mat2, precision="highest"):
+    """Product of two matrices."""
+    check("mm", input, mat2, 2)
+    return matmul(input, mat2)
+
+
+def bmm(input, mat2, precision="highest"):
+    """Products of the matrices of two batches."""
+    check("bmm", input, mat2, 3)
+    if input.shape[0] != mat2.shape[0]:
+        raise RuntimeError(f"bmm: batch sizes differ (input {input.shape}, mat2 {mat2.shape})")
+    return matmul(input, mat2)
+
+
+def matmul(input, other, precision="highest"):
+    """Products of the last two dimensions, broadcast over the others."""
+    dtype = input.dtype
+    if dtype != other.dtype or input.shape[-1] != other.shape[-2] or dtype == np.bool_:
+        check("matmul", input, other)
+    if dtype == np.float32 or dtype == np.float64:
+        return multiply(input, other)
+    if dtype.kind in "iu":
+        return multiply_integers(input, other)
+    wide = multiply(input.astype(np.float32), other.astype(np.float32))
+    return wide.astype(dtype)
+
+
+def multiply(input, other):
+    """Product of floats; a batch against one matrix is a single call of BLAS."""
+    if other.ndim == 2 and input.ndim > 2 and input.flags.c_contiguous and input.size:
+        flat = np.matmul(input.reshape(-1, input.shape[-1]), other)
+        return flat.reshape(*input.shape[:-1], other.shape[1])
+    return np.matmul(input, other)
+
+
+def multiply_integers(input, other):
+    """Exact product modulo the dtype's width, by BLAS where no partial sum can be rounded."""
+    if input.size and other.size and input.shape[-1] > 8:
+        most = input.shape[-1] * magnitude(input) * magnitude(other)
+        for itemsize, bound in EXACT.items():
+            if most <= bound:
+                wide = np.dtype(f"f{itemsize}")
+                product = multiply(input.astype(wide), other.astype(wide))
+                return product.astype(np.int64).astype(input.dtype)
+    return np.matmul(input, other)
+
+
+def magnitude(x):
+    """The largest absolute value."""
+    return max(int(x.max()), -int(x.min()))
+
+
+def check(name, input, other, ndim=None):
+    """Operands of the same dtype whose inner sizes agree."""
+    shapes = f"(input {input.shape}, other {other.shape})"
+    if ndim is not None and (input.ndim != ndim or other.ndim != ndim):
+        raise RuntimeError(f"{name}: both must be {ndim}-d {shapes}; use matmul to broadcast")
+    if min(input.ndim, other.ndim) < 2:
+        raise RuntimeError(f"{name}: both must be 2-d at least {shapes}")
+    if input.shape[-1] != other.shape[-2]:
+        sizes = f"{input.shape[-1]} and {other.shape[-2]}"
+        raise RuntimeError(f"{name}: inner sizes {sizes} differ {shapes}")
+    if input.dtype != other.dtype or input.dtype == np.bool_:
+        raise RuntimeError(
+            f"{name}: dtypes must be equal and not bool, got {input.dtype} and {other.dtype}; "
+            "convert one with .to()"
+        )
