@@ -39,34 +39,15 @@ def multiply_tiles(x, y, part, MODE: tl.constexpr):
         return tl.dot(x, y, part, input_precision=MODE, out_dtype=part.dtype)
 
 
+# fmt: off
 @triton.jit
 def matmul(
-    # fmt: off
-    out,
-    a,
-    b,
-    rows,
-    cols,
-    inner,
-    batches,
-    s_a_outer,
-    s_a_batch,
-    s_a_row,
-    s_a_col,
-    s_b_outer,
-    s_b_batch,
-    s_b_row,
-    s_b_col,
-    MODE: tl.constexpr,
-    SUM: tl.constexpr,
-    FLUSH: tl.constexpr,
-    BM: tl.constexpr,
-    BN: tl.constexpr,
-    BK: tl.constexpr,
-    GROUP: tl.constexpr,
-    # fmt: on
+    out, a, b, rows, cols, inner, batches, s_a_outer, s_a_batch, s_a_row, s_a_col,
+    s_b_outer, s_b_batch, s_b_row, s_b_col,
+    MODE: tl.constexpr, SUM: tl.constexpr, FLUSH: tl.constexpr,
+    BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, GROUP: tl.constexpr,
 ):
-    """out[o, i] = a[o, i] @ b[o, i]: (outer, batches, rows, inner) by (.., inner, cols), any strides.
+    """out[o, i] = a[o, i] @ b[o, i]: (outer, batches, rows, inner) by (.., inner, cols).
 
     One program per tile. FLUSH > 0 adds the running sum to a second one every FLUSH steps of BK:
     a single chain of float32 additions loses a bit with each doubling of inner.
@@ -102,23 +83,9 @@ def matmul(
 
 @triton.jit
 def matmul_tma(
-    # fmt: off
-    out,
-    a,
-    b,
-    rows,
-    cols,
-    inner,
-    s_a,
-    s_b,
-    programs,
-    A_IS_T: tl.constexpr,
-    B_IS_T: tl.constexpr,
-    BM: tl.constexpr,
-    BN: tl.constexpr,
-    BK: tl.constexpr,
-    GROUP: tl.constexpr,
-    # fmt: on
+    out, a, b, rows, cols, inner, s_a, s_b, programs,
+    A_IS_T: tl.constexpr, B_IS_T: tl.constexpr,
+    BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, GROUP: tl.constexpr,
 ):
     """out = a @ b for 16-bit floats through tensor descriptors; a persistent program per processor.
 
@@ -147,3 +114,4 @@ def matmul_tma(
                 y = b_tiles.load([step * BK, tile_col * BN])
             total = tl.dot(x, y, total)
         out_tiles.store([tile_row * BM, tile_col * BN], total.to(out.dtype.element_ty))
+# fmt: on

@@ -56,7 +56,8 @@ def _launch(out: DeviceArray, a: DeviceArray, b: DeviceArray, precision: str) ->
     (outer, *a_b_outer), (batches, *a_b_batch) = [(1, 0, 0)] * (2 - len(batch)) + batch
     rows, cols, inner = *out.shape[-2:], a.shape[-1]
     if outer * batches == 1 and fits_tma(a, b, out):
-        _launch_tma(kernels.matmul_tma, out, a, b, a.device.multiprocessors)
+        programs = a.device.properties["multiprocessors"]
+        _launch_tma(kernels.matmul_tma, out, a, b, programs)
         return
     line = tiles.line_of(a.dtype, precision)
     if a.device.kind == "interpret":

@@ -17,8 +17,8 @@ class Tile(NamedTuple):
     stages: int
 
 
-# At least 64 rows on four warps, and one inner size where tensor cores add: every tile of a line then
-# uses the same instruction in the same order, and a row's bits do not depend on the tile.
+# At least 64 rows on four warps, and one inner size where tensor cores add: every tile of a line
+# then uses the same instruction in the same order, and a row's bits do not depend on the tile.
 # float32 keeps two accumulators, hence its smaller tiles: none of them spills registers.
 GPU = {
     "half": (Tile(64, 64, 64, 4, 4), Tile(128, 128, 64, 8, 3)),
