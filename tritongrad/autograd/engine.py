@@ -1,0 +1,151 @@
+"""The public doors of the graph: `backward`, `grad`, and what they check before they start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import graph
+from .modes import state
+from .variable import Variable, edge_of, registry, wrap
+
+
+def check_grad(t: Any, value: Any) -> None:
+    """Refuse a `grad` that is not a tensor like t."""
+    if not isinstance(value, Variable):
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got {type(value)}")
+    if value is t:
+        raise RuntimeError("can't assign Variable as its own grad")
+    for what, mine, its in (
+        ("size", tuple(t.shape), tuple(value.shape)),  # type: ignore[attr-defined]
+        ("type", t.dtype, value.dtype),  # type: ignore[attr-defined]
+        ("device", t.device, value.device),  # type: ignore[attr-defined]
+    ):
+        if mine != its:
+            raise RuntimeError(f"assigned grad has data of a different {what}: {its}, not {mine}")
+
+
+def initial_gradient(t: Any, gradient: Any) -> Any:
+    """The gradient to start from: the one given, or 1 for a tensor of one element."""
+    if gradient is None:
+        if t._array.size != 1:
+            raise RuntimeError(
+                "grad can be implicitly created only for scalar outputs, got shape "
+                f"{list(t._array.shape)}: pass gradient=, or reduce it, as with sum()"
+            )
+        return t.new_ones(t.shape)
+    if not isinstance(gradient, Variable):
+        raise TypeError(
+            f"backward: gradient must be a Tensor or None, got {type(gradient).__name__}"
+        )
+    if gradient._array.shape != t._array.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: the gradient has shape {list(gradient._array.shape)} and the "
+            f"output {list(t._array.shape)}"
+        )
+    return gradient if state.grad else wrap(gradient._array)
+
+
+def _roots(tensors: Sequence, gradients: Sequence) -> list[tuple]:
+    roots = []
+    for t, gradient in zip(tensors, gradients, strict=True):
+        edge = edge_of(t)
+        if edge is None:
+            raise RuntimeError(
+                "element 0 of tensors does not require grad and does not have a grad_fn: set "
+                "requires_grad=True on what it should be differentiated by, before computing it"
+            )
+        if t._array.dtype.kind in "biu":
+            raise RuntimeError(f"backward: only floating tensors have gradients, got {t.dtype}")
+        roots.append((edge, graph.fit(initial_gradient(t, gradient), edge)))
+    return roots
+
+
+def run_backward(
+    tensors: Sequence,
+    gradients: Sequence,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Accumulate the gradients of `tensors` into the leaves, or into `inputs` only."""
+    targets = None
+    if inputs is not None:
+        inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
+        if not inputs:
+            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+        targets = [_target(t) for t in inputs]
+    retain = create_graph if retain_graph is None else retain_graph
+    found = graph.backward(_roots(tensors, gradients), retain, create_graph, targets)
+    for t, edge in zip(inputs or (), targets or (), strict=True):
+        if not isinstance(edge, Variable) and id(edge) in found:
+            graph.accumulate_grad(t, found[id(edge)], create_graph)
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of several tensors at once to `grad` of the leaves they came from."""
+    tensors = (tensors,) if isinstance(tensors, Variable) else tuple(tensors)
+    run_backward(tensors, _sequence(grad_tensors, tensors), retain_graph, create_graph, inputs)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
+) -> tuple:
+    """The gradients of outputs with respect to inputs, without touching any `grad`.
+
+    An input that the outputs do not depend on is an error, unless `allow_unused` (its gradient is
+    None) or `materialize_grads` (it is zeros).
+    """
+    outputs = (outputs,) if isinstance(outputs, Variable) else tuple(outputs)
+    inputs = (inputs,) if isinstance(inputs, Variable) else tuple(inputs)
+    if materialize_grads and allow_unused is False:
+        raise ValueError("grad: materialize_grads=True needs allow_unused to be True or None")
+    targets = [_target(t) for t in inputs]
+    retain = create_graph if retain_graph is None else retain_graph
+    roots = _roots(outputs, _sequence(grad_outputs, outputs))
+    found = graph.backward(roots, retain, create_graph, targets, accumulate=False)
+    results = []
+    for t, edge in zip(inputs, targets, strict=True):
+        g = found.get(id(edge))
+        if g is None and materialize_grads:
+            g = t.new_zeros(t.shape)
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph "
+                f"(shape {list(t.shape)}). Set allow_unused=True if this is the desired behavior."
+            )
+        results.append(g)
+    return tuple(results)
+
+
+def _target(t: Any) -> Any:
+    edge = edge_of(t)
+    if edge is None:
+        raise RuntimeError(
+            f"One of the differentiated Tensors (shape {list(t.shape)}) does not require grad: "
+            "set requires_grad=True on it before using it"
+        )
+    return edge
+
+
+def _sequence(gradients: Any, tensors: tuple) -> tuple:
+    if gradients is None:
+        return (None,) * len(tensors)
+    gradients = (gradients,) if isinstance(gradients, registry.Tensor) else tuple(gradients)
+    if len(gradients) != len(tensors):
+        raise RuntimeError(
+            f"got {len(tensors)} tensors and {len(gradients)} gradients: one is needed for each"
+        )
+    return gradients

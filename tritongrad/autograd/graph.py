@@ -1,0 +1,357 @@
+"""The graph: Nodes that know how to pass gradients on, and the one loop that does it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from .modes import state
+from .variable import LEAF, Variable, accumulate_lock, edge_of, version_of, wrap
+
+sequence = itertools.count(1)
+
+
+class Anomaly:
+    """Whether Nodes remember the line that made them, and gradients are searched for nan."""
+
+    enabled = False
+    check_nan = True
+
+
+class Node:
+    """One recorded operation. It holds edges to what made its inputs, never its own output.
+
+    `edges`  one for each input: a Node, a leaf tensor, or None where no gradient is needed
+    `shape`, `dtype`  of the output, so of the gradient that comes in
+    `trace`  where it was made, in anomaly mode
+    """
+
+    __slots__ = ("__weakref__", "dtype", "edges", "hooks", "seq", "shape", "trace")
+
+    def __init__(self, edges: tuple, array: Any) -> None:
+        self.edges = edges
+        self.seq = next(sequence)
+        self.hooks: Any = None
+        self.shape = array.shape
+        self.dtype = array.dtype
+        if Anomaly.enabled:
+            self.trace = traceback.format_stack()[:-2]
+
+    def name(self) -> str:
+        """PyTorch's name of it, such as MulBackward0."""
+        return type(self).__name__
+
+    def vjp(self, g: Any, create_graph: bool) -> Sequence:
+        """The gradient for each edge, given that of the output."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Forget the saved values: backward has used them."""
+
+    @property
+    def next_functions(self) -> tuple:
+        """((Node or AccumulateGrad or None, output number), ...) as PyTorch shows them."""
+        return tuple(
+            (AccumulateGrad(e) if isinstance(e, Variable) else getattr(e, "node", e), 0)
+            if not isinstance(e, Output)
+            else (e.parent, e.index)
+            for e in self.edges
+        )
+
+    def register_hook(self, hook: Callable) -> RemovableHandle:
+        """Call hook(g) on the gradient of the output before it is used; it may return another."""
+        if self.hooks is None:
+            self.hooks = {}
+        return RemovableHandle(self.hooks, hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+class AccumulateGrad:
+    """The end of an edge at a leaf: shown by `next_functions`, never part of the graph."""
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+        self.next_functions = ()
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad>"
+
+
+class Output(Node):
+    """One output of a Node that has several; it hands its gradient to its place there."""
+
+    __slots__ = ("index", "parent")
+
+    def __init__(self, parent: Node, index: int, array: Any) -> None:
+        super().__init__((parent,), array)
+        self.parent = parent
+        self.index = index
+
+    def name(self) -> str:
+        return self.parent.name()
+
+    @property
+    def next_functions(self) -> tuple:
+        return self.parent.next_functions
+
+
+class Alias(Node):
+    """The identity: gives a saved array the history that it had when it was saved."""
+
+    __slots__ = ()
+
+    def vjp(self, g: Any, create_graph: bool) -> Sequence:
+        return (g,)
+
+
+class RemovableHandle:
+    """Takes a hook out again by `remove()`, or at the end of a `with` block."""
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict, hook: Callable) -> None:
+        self.hooks = hooks
+        self.id = next(RemovableHandle._ids)
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def save(t: Variable) -> tuple:
+    """What a Node keeps of a tensor: the array, its version cell, and the version now."""
+    cell = version_of(t)
+    return t._array, cell, cell[0]
+
+
+def unpack(saved: tuple, edge: Any, with_history: bool, node: Node) -> Any:
+    """The tensor that was saved, with the history that it had; refused if it was changed since."""
+    array, cell, count = saved
+    if cell[0] != count:
+        raise RuntimeError(
+            "one of the variables needed for gradient computation has been modified by an inplace "
+            f"operation: a {array.dtype} tensor of shape {list(array.shape)}, saved by "
+            f"{node.name()}, is at version {cell[0]}; expected version {count} instead. It was last "
+            f"changed by {cell[2] or 'a write'}: use the out-of-place form of that operation, or "
+            "clone() the tensor first."
+        )
+    if not with_history or edge is None:
+        t = wrap(array)
+    elif isinstance(edge, Variable):
+        if edge._array is array:
+            return edge
+        t = wrap(array, Alias((edge,), array))
+    else:
+        t = wrap(array, edge)
+    t._version = cell
+    return t
+
+
+def backward(
+    roots: Iterable[tuple[Any, Any]],
+    retain_graph: bool = False,
+    create_graph: bool = False,
+    targets: Sequence | None = None,
+    accumulate: bool = True,
+) -> dict:
+    """Pass gradients from roots, [(edge, gradient)], to the leaves.
+
+    Nodes leave a heap by the order in which they were made, latest first: every consumer of an
+    output comes before its maker, so each Node runs once, with its whole gradient.
+    With `targets` (edges) only what leads to them runs; their gradients are returned, and unless
+    `accumulate` leaves keep their `grad`.
+    """
+    before, state.grad = state.grad, create_graph
+    try:
+        roots = list(roots)
+        needed = None if targets is None else _leading_to({id(t) for t in targets}, roots)
+        return _run(roots, retain_graph, create_graph, targets, accumulate, needed)
+    finally:
+        state.grad = before
+
+
+def _run(
+    roots: list,
+    retain_graph: bool,
+    create_graph: bool,
+    targets: Sequence | None,
+    accumulate: bool,
+    needed: set | None,
+) -> dict:
+    pending: dict[int, Any] = {}
+    heap: list[tuple[int, Any]] = []
+    leaves: list = []
+    found: dict[int, Any] = {}
+    wanted = set() if targets is None else {id(t) for t in targets}
+
+    def deposit(edge: Any, g: Any) -> None:
+        key = id(edge)
+        if key in pending:
+            pending[key] = pending[key] + g
+            return
+        pending[key] = g
+        if isinstance(edge, Node):
+            heapq.heappush(heap, (-edge.seq, edge))
+        else:
+            leaves.append(edge)
+
+    for edge, g in roots:
+        deposit(edge, g)
+    del g
+    while heap:
+        node = heapq.heappop(heap)[1]
+        g = pending.pop(id(node))
+        if node.hooks:
+            g = _run_hooks(node.hooks, g, node.name())
+        if id(node) in wanted:
+            found[id(node)] = g
+        if type(node) is Output:
+            parent = node.parent
+            slots = pending.get(id(parent))
+            if slots is None:
+                slots = pending[id(parent)] = {}
+                heapq.heappush(heap, (-parent.seq, parent))
+            slots[node.index] = g
+            continue
+        edges = node.edges
+        if needed is not None and not any(id(e) in needed for e in edges):
+            continue
+        grads = node.vjp(g, create_graph)
+        if Anomaly.enabled:
+            _check_anomaly(node, grads)
+        if not retain_graph:
+            node.release()
+        del g
+        for edge, grad in zip(edges, grads, strict=True):
+            if edge is None or grad is None or (needed is not None and id(edge) not in needed):
+                continue
+            deposit(edge, fit(grad, edge))
+            del grad
+        del grads
+    for leaf in leaves:
+        g = pending.pop(id(leaf))
+        hooks = getattr(leaf, "_hooks", None)
+        if hooks:
+            g = _run_hooks(hooks, g, "AccumulateGrad")
+        if id(leaf) in wanted:
+            found[id(leaf)] = g
+        if accumulate and (targets is None or id(leaf) in wanted):
+            accumulate_grad(leaf, g, create_graph)
+        del g
+    return found
+
+
+def fit(g: Any, edge: Any) -> Any:
+    """Undo broadcasting and casting: the gradient gets the shape and dtype of what it is for."""
+    like = edge._array if isinstance(edge, Variable) else edge
+    array = g._array
+    if array.shape != like.shape:
+        g = sum_to_shape(g, like.shape)
+    if array.dtype is not like.dtype and array.dtype != like.dtype:
+        g = g.to(like.dtype)
+    return g
+
+
+def sum_to_shape(g: Any, shape: tuple) -> Any:
+    """The sum of g over the dims along which `shape` was broadcast to g's shape."""
+    extra = g.ndim - len(shape)
+    dims = [d for d in range(g.ndim) if d < extra or (shape[d - extra] == 1 and g.shape[d] != 1)]
+    if dims:
+        g = g.sum(dims, keepdim=True)
+    return g.reshape(shape) if extra else g
+
+
+def accumulate_grad(leaf: Any, g: Any, create_graph: bool) -> None:
+    """leaf.grad += g. A grad is never memory that anyone else sees."""
+    with accumulate_lock:
+        old = getattr(leaf, "_grad", None)
+        if old is None:
+            keep = (create_graph and g._node is not None) or is_unshared(g)
+            leaf._grad = g if keep else wrap(g._array.copy())
+        elif create_graph:
+            leaf._grad = old + g
+        else:
+            old.add_(g)
+
+
+def is_unshared(g: Any) -> bool:
+    """Whether nobody but the running backward sees g or its memory (a view's memory is shared)."""
+    array = g._array
+    owner = getattr(array, "storage", None)
+    # References to g: _run, accumulate_grad, here, getrefcount; to the array: g, here, getrefcount;
+    # to a device array's storage: the array, here, getrefcount.
+    alone = array.base is None if owner is None else getrefcount(owner) <= 3
+    return alone and getrefcount(g) <= 4 and getrefcount(array) <= 3
+
+
+def _run_hooks(hooks: dict, g: Any, name: str) -> Any:
+    for hook in list(hooks.values()):
+        got = hook(g)
+        if got is None:
+            continue
+        if not isinstance(got, Variable):
+            raise TypeError(f"a hook of {name} must return a Tensor or None, got {type(got)}")
+        if got._array.shape != g._array.shape:
+            raise RuntimeError(
+                f"a hook of {name} changed the size of the gradient from "
+                f"{list(g._array.shape)} to {list(got._array.shape)}"
+            )
+        g = got
+    return g
+
+
+def _leading_to(targets: set[int], roots: list) -> set[int]:
+    """The ids of the edges from which some target can be reached (targets among them)."""
+    reaches: dict[int, bool] = {}
+    stack = [(edge, False) for edge, _ in roots]
+    while stack:
+        edge, done = stack.pop()
+        if edge is None or (id(edge) in reaches and not done):
+            continue
+        below = edge.edges if isinstance(edge, Node) else ()
+        if not done:
+            reaches[id(edge)] = id(edge) in targets
+            stack.append((edge, True))
+            stack.extend((e, False) for e in below)
+        elif any(e is not None and reaches[id(e)] for e in below):
+            reaches[id(edge)] = True
+    return {key for key, does in reaches.items() if does}
+
+
+def _check_anomaly(node: Node, grads: Sequence) -> None:
+    if not Anomaly.check_nan:
+        return
+    for i, g in enumerate(grads):
+        if g is None or g._array.dtype.kind in "biu":
+            continue
+        array = g._array if isinstance(g._array, np.ndarray) else g._array.numpy()
+        if np.isnan(array).any():
+            lines = "".join(getattr(node, "trace", ["(made outside anomaly mode)\n"]))
+            raise RuntimeError(
+                f"Function '{node.name()}' returned nan values in its {i}th output. "
+                f"Traceback of the forward call that caused it:\n{lines}"
+            )
+
+
+def is_leaf(t: Variable) -> bool:
+    return t._node is None or t._node is LEAF
+
+
+__all__ = ["Node", "Output", "RemovableHandle", "backward", "edge_of", "save", "unpack"]

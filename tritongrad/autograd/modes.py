@@ -1,0 +1,142 @@
+"""Whether operations are recorded: `no_grad`, `enable_grad`, `inference_mode`, one state per thread."""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class _State(threading.local):
+    """What differs from thread to thread.
+
+    `grad`: operations are recorded. `inference`: results can never be recorded.
+    `quiet(f, *args)`: calls f where NumPy does not warn of inf and nan, which are results here.
+    It runs f in a context of its own, which costs a tenth of `np.errstate` and leaves the
+    caller's settings alone.
+    """
+
+    def __init__(self) -> None:
+        self.grad = True
+        self.inference = False
+        context = contextvars.Context()
+        context.run(np.seterr, all="ignore")
+        self.quiet = context.run
+
+
+state = _State()
+
+
+class _Mode:
+    """A switch that works as a context (`with no_grad():`) and as a decorator (`@no_grad()`)."""
+
+    _target = (True, False)  # state.grad and state.inference inside
+
+    def __init__(self) -> None:
+        self._before: list[tuple[bool, bool]] = []
+
+    def __new__(cls, function: Callable | None = None) -> Any:
+        self = super().__new__(cls)
+        if function is None:
+            return self
+        self.__init__()
+        return self(function)  # `@no_grad` without parentheses
+
+    def __enter__(self) -> None:
+        self._before.append((state.grad, state.inference))
+        state.grad, state.inference = self._target
+
+    def __exit__(self, *exc: object) -> None:
+        state.grad, state.inference = self._before.pop()
+
+    def __call__(self, function: Callable) -> Callable:
+        make = self._again
+
+        @functools.wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with make():
+                return function(*args, **kwargs)
+
+        return inside
+
+    def _again(self) -> _Mode:
+        """A fresh switch of the same kind: a decorated function may call itself."""
+        return type(self)()
+
+
+class no_grad(_Mode):
+    """Operations inside are not recorded; results do not require grad."""
+
+    _target = (False, False)
+
+    def __enter__(self) -> None:
+        self._before.append((state.grad, state.inference))
+        state.grad = False
+
+
+class enable_grad(_Mode):
+    """Operations inside are recorded, also within `no_grad`."""
+
+    _target = (True, False)
+
+
+class set_grad_enabled(_Mode):
+    """Switch recording on or off: at once when called, and as a context until its end."""
+
+    def __new__(cls, mode: bool) -> Any:
+        return object.__new__(cls)
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self._before.append((state.grad, state.inference))
+        self._mode = bool(mode)
+        state.grad = self._mode
+
+    def __enter__(self) -> None:
+        state.grad = self._mode
+
+    def __call__(self, function: Callable) -> Callable:
+        state.grad, state.inference = self._before.pop()  # a decorator changes nothing by itself
+        return super().__call__(function)
+
+    def _again(self) -> set_grad_enabled:
+        return set_grad_enabled(self._mode)
+
+
+class inference_mode(_Mode):
+    """Like `no_grad`, and the results can never take part in recording."""
+
+    def __new__(cls, mode: bool | Callable = True) -> Any:
+        self = object.__new__(cls)
+        if callable(mode):
+            self.__init__()
+            return self(mode)
+        return self
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self._mode = bool(mode)
+
+    def __enter__(self) -> None:
+        self._before.append((state.grad, state.inference))
+        if self._mode:
+            state.grad, state.inference = False, True
+        else:
+            state.grad, state.inference = True, False
+
+    def _again(self) -> inference_mode:
+        return inference_mode(self._mode)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread are recorded now."""
+    return state.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return state.inference

@@ -1,0 +1,274 @@
+"""The declaration of an operation, the registry of all of them, and apply(): the whole dispatch."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .autograd.modes import state
+from .autograd.record import RESULT, Plan, formula_names, trace, trace_outputs
+from .autograd.variable import INFERENCE, Variable, View, new, registry, version_of, wrap
+from .dtype import FLOAT32, FLOAT64
+
+ndarray = np.ndarray
+REGISTRY: dict[str, Op] = {}
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "x": "input"}
+
+
+class Op:
+    """One operation: its name, its kernels, a formula for each differentiable argument, samples.
+
+    `formulas`        position of an argument -> formula(g, *what it names)
+    `differentiable`  those positions, in order
+    """
+
+    def __init__(
+        self,
+        function: Callable,
+        cpu: Callable | None,
+        samples: Sequence,
+        view: bool = False,
+        variadic: bool = False,
+        elementwise: str | None = None,
+        group: str | None = None,
+    ) -> None:
+        self.name = function.__name__
+        self.group = group or function.__module__.rpartition(".")[2]
+        self.function = function
+        self.parameters = list(inspect.signature(function).parameters)
+        self.samples = samples
+        self.view = view
+        self.variadic = variadic  # the first argument is a list of tensors
+        self.elementwise = elementwise  # None, or how its dtype follows: see ops of elementwise.py
+        self.check: Callable | None = None  # elementwise: refuses operands
+        self.conditions = 0  # elementwise: how many leading operands are masks
+        annotations = function.__annotations__
+        self.required = tuple(
+            i for i, p in enumerate(self.parameters) if annotations.get(p) == "Tensor"
+        )
+        self.formulas: dict[int, Callable] = {}
+        self.differentiable: tuple[int, ...] = ()
+        self.node_name = "".join(w.title() for w in self.name.split("_")) + "Backward0"
+        self._plans: dict[tuple, Plan] = {}
+        self._cpu = cpu
+        self._device: Callable | None = None
+        if REGISTRY.setdefault(self.name, self) is not self:
+            raise ValueError(f"op: {self.name} is declared twice")
+
+    def vjp(self, **formulas: Callable) -> None:
+        """Add the formula of each argument: formula(g, *names of arguments or `result`)."""
+        for name, formula in formulas.items():
+            for needed in formula_names(formula):
+                self.resolve(needed)
+            self.formulas[self.parameters.index(name)] = formula
+        self.differentiable = tuple(sorted(self.formulas))
+
+    @functools.cached_property
+    def saves_first(self) -> bool:
+        """Whether a formula needs the value that the first argument had."""
+        first = (0, "value")
+        return any(
+            first in [self.resolve(n) for n in formula_names(f)] for f in self.formulas.values()
+        )
+
+    def resolve(self, name: str) -> tuple[int, str]:
+        """What a formula means by a name: (position, "value" or "shape")."""
+        if name == "result":
+            return RESULT, "value"
+        if name in self.parameters:
+            return self.parameters.index(name), "value"
+        base = name.removesuffix("_shape")
+        if base == name or base not in self.parameters:
+            raise ValueError(f"{self.name}.vjp: no argument is called {name!r}")
+        return self.parameters.index(base), "shape"
+
+    def plan(self, wanted: tuple, is_tensor: tuple) -> Plan:
+        key = (wanted, is_tensor)
+        found = self._plans.get(key)
+        if found is None:
+            found = self._plans[key] = Plan(self, wanted, is_tensor)
+        return found
+
+    @property
+    def cpu(self) -> Callable:
+        """The NumPy kernel: a function of arrays and parameters."""
+        if self._cpu is None:
+            module = importlib.import_module(f".cpu.{self.group}", __package__)
+            self._cpu = getattr(module, self.name)
+        return self._cpu
+
+    @property
+    def device(self) -> Callable:
+        """The host side of the Triton kernel: the function of the same name in cuda/<group>.py."""
+        if self._device is None:
+            if self.view and self._cpu is not None:
+                self._device = self._cpu  # a view is the same shape arithmetic on every device
+                return self._device
+            module = importlib.import_module(f".cuda.{self.group}", __package__)
+            if self.elementwise is not None:
+                self._device = functools.partial(module.elementwise, self.name)
+            else:
+                self._device = getattr(module, self.name)
+        return self._device
+
+    def call(self, *args: Any) -> Any:
+        """Run the operation on canonical arguments, recording it."""
+        return apply(self, args)
+
+    def view_node(self, parent: Any, args: tuple, t: Any) -> Any:
+        """A new Node for a view t whose parent's history has moved."""
+        return trace(self, (parent, *args), t._array, t)
+
+
+def op(
+    *, samples: Sequence, cpu: Callable | None = None, view: bool = False, variadic: bool = False
+) -> Callable:
+    """Declare an operation. The decorated function puts its arguments into canonical order and form.
+
+    `cpu` is the NumPy kernel; without it, the function of the same name in cpu/<group>.py.
+    `view`: the result shares the memory of the first argument.
+    `variadic`: the first argument is a list of tensors.
+    Arguments annotated `Tensor` must be tensors.
+    """
+
+    def declare(function: Callable) -> Callable:
+        operation = Op(function, cpu, samples, view, variadic)
+        names = frozenset(operation.parameters)
+
+        @functools.wraps(function)
+        def entry(*args: Any, **kwargs: Any) -> Any:
+            if kwargs and not kwargs.keys() <= names:
+                return _with_aliases(entry, operation, args, kwargs)
+            return apply(operation, function(*args, **kwargs))
+
+        return publish(entry, operation)
+
+    return declare
+
+
+def publish(entry: Callable, operation: Op) -> Callable:
+    """Give a public function its operation and `vjp`."""
+    entry.op = operation  # type: ignore[attr-defined]  (functions take attributes)
+    entry.vjp = operation.vjp  # type: ignore[attr-defined]
+    return entry
+
+
+def _with_aliases(entry: Callable, operation: Op, args: tuple, kwargs: dict) -> Any:
+    """NumPy's names of arguments (axis, keepdims ...), and `out=`."""
+    out = kwargs.pop("out", None)
+    named = {}
+    for name, value in kwargs.items():
+        if name not in operation.parameters:
+            name = ALIASES.get(name, name)
+        named[name] = value
+    if not named.keys() <= set(operation.parameters):
+        odd = next(n for n in kwargs if ALIASES.get(n, n) not in operation.parameters)
+        raise TypeError(
+            f"{operation.name}() got an unexpected keyword argument {odd!r}; "
+            f"it takes {', '.join(operation.parameters)}"
+        )
+    result = entry(*args, **named)
+    return result if out is None else into(out, result, operation.name)
+
+
+def into(out: Any, result: Any, name: str) -> Any:
+    """Store a result where the caller said by `out=`."""
+    if not isinstance(out, Variable):
+        raise TypeError(f"{name}: out= must be a Tensor, got {type(out).__name__}")
+    if out._array.shape != result._array.shape:
+        raise RuntimeError(
+            f"{name}: out= has shape {list(out._array.shape)}, "
+            f"the result {list(result._array.shape)}"
+        )
+    if state.grad and (result._node is not None or out._node is not None):
+        raise RuntimeError(
+            f"{name}: functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad: use the result, or no_grad()"
+        )
+    return out.copy_(result)
+
+
+def apply(operation: Op, args: tuple) -> Any:
+    """Run an operation on canonical arguments: choose the kernel by device, run it, record it."""
+    arrays: list = []
+    kind = None
+    for a in args:
+        if isinstance(a, Variable):
+            a = a._array
+            if kind is None:
+                kind = type(a)
+            elif type(a) is not kind:
+                raise device_mismatch(operation.name, args)
+        arrays.append(a)
+    if operation.variadic:
+        arrays[0], kind = _list_of_arrays(operation, args)
+    for i in operation.required:
+        if not isinstance(args[i], Variable):
+            raise TypeError(
+                f"{operation.name}: argument '{operation.parameters[i]}' must be a Tensor, "
+                f"got {type(args[i]).__name__}"
+            )
+    kernel = operation.cpu if kind is ndarray or kind is None else operation.device
+    return finish(operation, args, state.quiet(kernel, *arrays))
+
+
+def finish(operation: Op, args: tuple, out: Any) -> Any:
+    """Make tensors of what a kernel returned, and record the operation."""
+    if type(out) is tuple or type(out) is list:
+        results = tuple([wrap(np.asarray(a) if isinstance(a, np.generic) else a) for a in out])
+        if state.grad:
+            trace_outputs(operation, args, results)
+        elif state.inference:
+            _mark_inference(results)
+        return results
+    if isinstance(out, np.generic):
+        out = np.asarray(out)
+    result = wrap(out)
+    if operation.view:
+        cell = version_of(args[0]) if not state.inference else INFERENCE
+        result._version = cell
+        if not state.inference:
+            result._view = View(args[0], operation, args[1:], cell[1])
+    elif state.inference:
+        result._version = INFERENCE
+    if state.grad and operation.differentiable:
+        result._node = trace(operation, args, out, result)
+    return result
+
+
+def _mark_inference(results: Sequence) -> None:
+    for t in results:
+        t._version = INFERENCE
+
+
+def _list_of_arrays(operation: Op, args: tuple) -> tuple[list, type | None]:
+    """The arrays of a list of tensors, which must all be on one device."""
+    tensors = args[0]
+    for t in tensors:
+        if not isinstance(t, Variable):
+            raise TypeError(
+                f"{operation.name}: argument '{operation.parameters[0]}' must be a list of "
+                f"Tensors, got {type(t).__name__} in it"
+            )
+    arrays = [t._array for t in tensors]
+    kinds = {type(a) for a in arrays}
+    if len(kinds) > 1:
+        raise device_mismatch(operation.name, tuple(tensors))
+    return arrays, kinds.pop() if kinds else None
+
+
+def device_mismatch(name: str, args: Sequence) -> RuntimeError:
+    """The error for arguments on different devices."""
+    devices = sorted({str(a.device) for a in args if isinstance(a, Variable)})  # type: ignore[attr-defined]
+    return RuntimeError(
+        f"{name}: expected all tensors to be on the same device, but found at least two, "
+        f"{' and '.join(devices)}: move one with .to(device)"
+    )
+
+
+__all__ = ["FLOAT32", "FLOAT64", "REGISTRY", "Op", "apply", "new", "op", "registry"]

@@ -1,0 +1,1 @@
+"""What the operations are: one declaration each, with a formula for each differentiable argument."""

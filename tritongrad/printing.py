@@ -1,0 +1,1 @@
+def represent(t, c=None): return str(t._host())

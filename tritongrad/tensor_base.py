@@ -1,0 +1,312 @@
+"""What a Tensor is, before any operation: properties, conversions, and its part in autograd."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import printing
+from .autograd import engine
+from .autograd.graph import Node, Output, RemovableHandle
+from .autograd.modes import state
+from .autograd.variable import LEAF, Variable, edge_of, version_of, wrap
+from .devices import device, device_of_array
+from .dtype import BY_NUMPY, dtype
+
+
+class Size(tuple):
+    """A shape: a tuple of sizes that reads like PyTorch's."""
+
+    def numel(self) -> int:
+        """The number of elements."""
+        n = 1
+        for size in self:
+            n *= size
+        return n
+
+    def __repr__(self) -> str:
+        return f"tritongrad.Size({list(self)})"
+
+    def __getitem__(self, key: Any) -> Any:
+        got = super().__getitem__(key)
+        return Size(got) if isinstance(key, slice) else got
+
+
+class TensorBase(Variable):
+    """Properties, conversions to Python and NumPy, gradients."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # NumPy leaves `array * tensor` to us
+
+    # what it is
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dim."""
+        return Size(self._array.shape) if dim is None else self._array.shape[_dim(self, dim)]
+
+    @property
+    def dtype(self) -> dtype:
+        return BY_NUMPY[self._array.dtype]
+
+    @property
+    def device(self) -> device:
+        return device_of_array(self._array)
+
+    @property
+    def ndim(self) -> int:
+        return len(self._array.shape)
+
+    def dim(self) -> int:
+        """The number of dims."""
+        return len(self._array.shape)
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    @property
+    def itemsize(self) -> int:
+        return self._array.dtype.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._array.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self._array.nbytes
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Elements from one index to the next in each dim (NumPy counts bytes)."""
+        strides = tuple(s // self._array.dtype.itemsize for s in self._array.strides)
+        return strides if dim is None else strides[_dim(self, dim)]
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in C order without gaps."""
+        a = self._array
+        return a.flags.c_contiguous if type(a) is np.ndarray else a.contiguous
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        a = self._array
+        return a.__array_interface__["data"][0] if type(a) is np.ndarray else a.data_ptr()
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    @property
+    def is_cpu(self) -> bool:
+        return type(self._array) is np.ndarray
+
+    # its part in the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._node is not None or (self._view is not None and edge_of(self) is not None)
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Make a leaf record what is done with it, or stop that."""
+        if not self.is_leaf:
+            if requires_grad:
+                return self
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables: use detach() for a "
+                "tensor that needs no gradient"
+            )
+        if requires_grad and not self.dtype.is_floating_point:
+            raise RuntimeError(
+                f"only Tensors of floating point dtype can require gradients, got {self.dtype}"
+            )
+        if requires_grad:
+            version_of(self)
+        self._node = LEAF if requires_grad else None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        edge = edge_of(self)
+        return edge is None or edge is self
+
+    @property
+    def grad_fn(self) -> Node | None:
+        edge = edge_of(self)
+        return None if edge is self else edge
+
+    @property
+    def grad(self) -> Any:
+        return getattr(self, "_grad", None)
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            engine.check_grad(self, value)
+        self._grad = value
+
+    @property
+    def _version_count(self) -> int:
+        return version_of(self)[0]
+
+    @property
+    def data(self) -> Any:
+        """The same memory without history; writes through it are not seen by autograd."""
+        return wrap(self._array)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if not isinstance(value, Variable):
+            raise TypeError(f"data: expected a Tensor, got {type(value).__name__}")
+        if type(value._array) is not type(self._array) and self._node not in (None, LEAF):
+            raise RuntimeError("data: only a leaf can be given an array of another device")
+        self._array = value._array
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Sequence | None = None,
+    ) -> None:
+        """Add the gradient of this tensor to `grad` of the leaves it came from.
+
+        `gradient`: of what comes after, in this tensor's shape; may be absent for one element.
+        `inputs`: accumulate into these only. `create_graph`: record, for second derivatives.
+        """
+        engine.run_backward((self,), (gradient,), retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable) -> RemovableHandle:
+        """Call hook(grad) when this tensor's gradient is known; it may return another."""
+        edge = edge_of(self)
+        if edge is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if isinstance(edge, Node):
+            return edge.register_hook(hook)
+        if getattr(self, "_hooks", None) is None:
+            self._hooks = {}
+        return RemovableHandle(self._hooks, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of a tensor that is not a leaf in its `grad`."""
+        edge = edge_of(self)
+        if edge is None:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if isinstance(edge, Node):
+            me = weakref.ref(self)
+
+            def keep(g: Any) -> None:
+                tensor = me()
+                if tensor is not None:
+                    tensor._grad = g
+
+            edge.register_hook(keep)
+
+    @property
+    def retains_grad(self) -> bool:
+        edge = edge_of(self)
+        hooks = edge.hooks if isinstance(edge, Node) else None
+        return bool(hooks) and any(h.__name__ == "keep" for h in hooks.values())
+
+    @property
+    def output_nr(self) -> int:
+        return self._node.index if isinstance(self._node, Output) else 0
+
+    # to Python and NumPy
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The same memory as a NumPy array (CPU tensors that need no gradient; else `force`)."""
+        if force:
+            return self.detach().cpu()._array
+        if self.requires_grad and state.grad is not None:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy()"
+            )
+        if type(self._array) is not np.ndarray:
+            raise TypeError(
+                f"can't convert {self.device} tensor to numpy. Use Tensor.cpu() to copy the tensor "
+                "to host memory first"
+            )
+        version_of(self)
+        return self._array
+
+    def _host(self) -> np.ndarray:
+        """The values as a NumPy array, wherever they are; waits for the device."""
+        a = self._array
+        return a if type(a) is np.ndarray else a.numpy()
+
+    def item(self) -> Any:
+        """The one element as a Python number."""
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar (shape "
+                f"{list(self._array.shape)}): use tolist(), or reduce it first"
+            )
+        host = self._host()
+        return host.item() if host.dtype.kind != "V" else float(host.reshape(())[()])
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        host = self._host()
+        return (host.astype(np.float32) if host.dtype.kind == "V" else host).tolist()
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            what = "no value" if self._array.size == 0 else "more than one value"
+            raise RuntimeError(
+                f"Boolean value of Tensor with {what} is ambiguous (shape "
+                f"{list(self._array.shape)}): use .any() or .all()"
+            )
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._array.dtype.kind not in "biu" or self._array.size != 1:
+            raise TypeError(
+                "only integer tensors of a single element can be converted to an index, got "
+                f"{self.dtype} of shape {list(self._array.shape)}"
+            )
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self._array.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+        return printing.represent(self, tensor_contents)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self._array.shape == () else object.__format__(self, spec)
+
+
+def _dim(t: TensorBase, dim: int) -> int:
+    n = max(t.ndim, 1)
+    if not -n <= dim < n:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        )
+    return dim % n
