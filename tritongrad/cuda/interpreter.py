@@ -8,6 +8,7 @@ breakpoint or a print inside a kernel works as anywhere else.
 import builtins
 import functools
 import inspect
+import math
 import operator
 import sys
 import types
@@ -239,6 +240,10 @@ def static_assert(condition, message="", **_):
 class Value(tl.tensor):
     """A Triton tensor over a NumPy array, with Python's protocols for the debugger."""
 
+    def __init__(self, handle, type):
+        self.handle, self.type, self.dtype = handle, type, type.scalar
+        self.shape, self.numel = shape_and_size(type.shape if type.is_block() else ())
+
     def __index__(self):
         return int(self.handle.data.reshape(-1)[0])
 
@@ -266,11 +271,19 @@ class Value(tl.tensor):
         return self.trans()
 
 
+@functools.cache
+def shape_and_size(shape):
+    """A block's shape as Triton spells it; made once per shape, for it costs 10 us."""
+    return tl.core.tuple([tl.constexpr(s) for s in shape]), tl.constexpr(math.prod(shape))
+
+
 def add_methods():
     """Binds every operator and method of Triton's tensors to our semantic."""
     own = set(vars(Value))
     for name in dir(tl.tensor):
-        member = inspect.getattr_static(tl.tensor, name)
+        member = getattr(tl, name, None)
+        if not isinstance(member, JIT):
+            member = inspect.getattr_static(tl.tensor, name)
         if name in own:
             continue
         if isinstance(member, JIT):

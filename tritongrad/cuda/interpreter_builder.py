@@ -43,6 +43,16 @@ class State(threading.local):
 
 
 state = State()
+_numpy_dtypes = {}
+
+
+def numpy_dtype(kind):
+    """The NumPy dtype that holds a Triton type: bfloat16 as its bits, pointers as uint64."""
+    kind = kind.scalar
+    found = _numpy_dtypes.get(kind.name)
+    if found is None:
+        found = _numpy_dtypes[kind.name] = stock._get_np_dtype(kind)
+    return found
 
 
 def to_float(handle):
@@ -145,7 +155,7 @@ class Builder(stock.InterpreterBuilder):
             output = op(lhs.data, rhs.data)
         if output.dtype == np.bool_:
             return TensorHandle(output, tl.int1)
-        expected = stock._get_np_dtype(dtype)
+        expected = numpy_dtype(dtype)
         return TensorHandle(output if output.dtype == expected else output.astype(expected), dtype)
 
     def create_minnumf(self, lhs, rhs):
@@ -221,7 +231,7 @@ class Builder(stock.InterpreterBuilder):
         values = to_float(src)
         if target == tl.bfloat16:
             return TensorHandle(round_bfloat16(values.astype(np.float32)), target)
-        dtype = stock._get_np_dtype(target)
+        dtype = numpy_dtype(target)
         if values.dtype.kind == "f" and dtype.kind in "iu":
             return TensorHandle(to_integer(values, dtype), target)
         return TensorHandle(values.astype(dtype), target)
@@ -233,7 +243,7 @@ class Builder(stock.InterpreterBuilder):
         return super().create_fp_to_fp(src, dst_type, rounding_mode)
 
     def create_bitcast(self, src, dst_type):
-        data = np.ascontiguousarray(src.data).view(stock._get_np_dtype(dst_type))
+        data = np.ascontiguousarray(src.data).view(numpy_dtype(dst_type))
         return TensorHandle(data, dst_type.scalar, src.attr)
 
     create_int_to_ptr = create_bitcast
@@ -262,7 +272,7 @@ class Builder(stock.InterpreterBuilder):
     # Memory.
 
     def create_masked_load(self, ptrs, mask, other, *options, **named):
-        check("load", ptrs, mask, stock._get_np_dtype(ptrs.get_element_ty()).itemsize)
+        check("load", ptrs, mask, numpy_dtype(ptrs.get_element_ty()).itemsize)
         return super().create_masked_load(ptrs, mask, other, *options, **named)
 
     def create_masked_store(self, ptrs, value, mask, *options, **named):

@@ -3,7 +3,9 @@
 import numpy as np
 import triton.language as tl
 from triton.language import standard
-from triton.runtime.interpreter import TensorHandle, _get_np_dtype
+from triton.runtime.interpreter import TensorHandle
+
+from .interpreter_builder import numpy_dtype
 
 UFUNCS = {
     "_sum_combine": np.add,
@@ -85,6 +87,6 @@ class Reductions:
     def wrap(self, data, kind):
         if data.ndim == 0:
             data = data.reshape(1)
-            return self.value(TensorHandle(data.astype(_get_np_dtype(kind)), kind), kind)
+            return self.value(TensorHandle(data.astype(numpy_dtype(kind)), kind), kind)
         block = tl.block_type(kind, list(data.shape))
-        return self.value(TensorHandle(data.astype(_get_np_dtype(kind), copy=False), kind), block)
+        return self.value(TensorHandle(data.astype(numpy_dtype(kind), copy=False), kind), block)

@@ -1,0 +1,92 @@
+"""Roots, rounding, sines and the error function of a block, with gelu on top of it."""
+
+import triton
+import triton.language as tl
+
+from .exponential import divide, exp, tanh
+
+
+@triton.jit
+def sqrt(x):
+    """Correctly rounded"""
+    if x.dtype == tl.float64:
+        return tl.sqrt(x)
+    else:
+        return tl.sqrt_rn(x)
+
+
+@triton.jit
+def rsqrt(x):
+    root = sqrt(x)
+    return divide(tl.full(x.shape, 1, x.dtype), root)
+
+
+@triton.jit
+def round(x):
+    """To the nearest integer, ties to even: what adding and subtracting 2 ** (digits) does"""
+    if x.dtype.is_floating():
+        LARGE: tl.constexpr = 4503599627370496.0 if x.dtype == tl.float64 else 8388608.0
+        up = (x + LARGE) - LARGE
+        down = (x - LARGE) + LARGE
+        near = tl.where(x < 0, down, up)
+        near = tl.where(near == 0, x * 0, near)  # keeps the sign of zero
+        return tl.where(tl.abs(x) < LARGE, near, x)
+    else:
+        return x
+
+
+@triton.jit
+def sin(x):
+    return tl.sin(x.to(tl.float64)).to(x.dtype)
+
+
+@triton.jit
+def cos(x):
+    return tl.cos(x.to(tl.float64)).to(x.dtype)
+
+
+@triton.jit
+def erf(x):
+    """The error function; in float32 by N. Juffa's two polynomials, below 2 ulp"""
+    if x.dtype == tl.float64:
+        return tl.erf(x)
+    else:
+        t = tl.abs(x)
+        s = x * x
+        near = -5.96761703e-4 * s + 4.99119423e-3
+        near = near * s - 2.67681349e-2
+        near = near * s + 1.12819925e-1
+        near = near * s - 3.76125336e-1
+        near = (near * s + 1.28379166e-1) * x + x
+        far = tl.minimum(t, 4.0, propagate_nan=tl.PropagateNan.ALL)
+        s = far * far
+        r = (-1.72853470e-5 * far + 3.83197126e-4) * s
+        r = r + (-3.88396438e-3 * far + 2.42546219e-2)
+        r = r * far - 1.06777877e-1
+        r = r * far - 6.34846687e-1
+        r = r * far - 1.28717512e-1
+        r = 1.0 - exp(r * far - far)
+        return tl.where(t > 0.927734375, tl.where(x < 0, -r, r), near)
+
+
+@triton.jit
+def normal_cdf(x):
+    return (1 + erf(x * 0.7071067811865476)) * 0.5
+
+
+@triton.jit
+def gelu(x):
+    """x Phi(x), with the normal distribution function"""
+    return x * normal_cdf(x)
+
+
+@triton.jit
+def gelu_backward(grad, x):
+    """grad (Phi(x) + x phi(x))"""
+    return grad * (normal_cdf(x) + x * exp(x * x * -0.5) * 0.3989422804014327)
+
+
+@triton.jit
+def gelu_tanh(x):
+    """Gelu with tanh in place of the normal distribution function"""
+    return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
