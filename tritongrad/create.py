@@ -1,1 +1,256 @@
-"""Making tensors."""
+"""Making tensors: from Python values and NumPy arrays, filled, counted, and like another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .autograd.modes import state
+from .autograd.variable import INFERENCE, Variable, wrap
+from .devices import as_device, device, device_of_array, move, place, seam
+from .dtype import BY_NUMPY, as_dtype, get_default_dtype
+from .tensor import Tensor
+
+
+def finish(array: Any, requires_grad: bool) -> Tensor:
+    """A new leaf around an array."""
+    t = wrap(array)
+    if state.inference:
+        t._version = INFERENCE
+    return t.requires_grad_() if requires_grad else t
+
+
+def size_of(name: str, size: Sequence) -> tuple:
+    """A shape from `(2, 3)` or `((2, 3),)`: sizes may be given one by one or together."""
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = size[0]
+    try:
+        shape = tuple([s.__index__() for s in size])
+    except AttributeError:
+        odd = next(s for s in size if not hasattr(s, "__index__"))
+        raise TypeError(f"{name}: sizes must be ints, got {type(odd).__name__}") from None
+    if any(s < 0 for s in shape):
+        raise RuntimeError(f"{name}: sizes must not be negative, got {list(shape)}")
+    return shape
+
+
+def filled(shape: tuple, value: Any, dtype: np.dtype, where: device) -> Any:
+    """An array of one value on any device."""
+    if where.type == "cpu":
+        return np.full(shape, value, dtype) if value else np.zeros(shape, dtype)
+    from .cuda.array import copyto, empty, from_numpy
+
+    out = empty(shape, dtype, seam(where))
+    if out.size:
+        one = from_numpy(np.full((), value, dtype), out.device)
+        copyto(out, one.broadcast_to(shape))
+    return out
+
+
+def _filled(name: str, size: Sequence, value: Any, dtype: Any, where: Any, grad: bool) -> Tensor:
+    d = as_dtype(dtype) if dtype is not None else get_default_dtype()
+    return finish(filled(size_of(name, size), value, d.numpy, as_device(where)), grad)
+
+
+# from values
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False):
+    """A new tensor with a copy of data: a number, nested lists of them, an array or a tensor.
+
+    Floats become the default dtype and ints int64, unless `dtype` says otherwise; NumPy arrays
+    keep their dtype. Raises ValueError for ragged lists.
+    """
+    array = array_of(data, "tensor")
+    if dtype is not None:
+        array = array.astype(as_dtype(dtype).numpy)
+    elif array is data or isinstance(data, Variable) or array.base is not None:
+        array = array.copy()
+    if isinstance(data, Variable) and device is None:
+        return finish(move(array, data.device), requires_grad)  # type: ignore[attr-defined]
+    return finish(move(array, as_device(device)), requires_grad)
+
+
+def array_of(data: Any, name: str) -> Any:
+    """The array meant by Python values, in PyTorch's dtypes; arrays and tensors as they are."""
+    if isinstance(data, Variable):
+        return data._array
+    if isinstance(data, np.ndarray):
+        return checked(data, name)
+    if isinstance(data, np.generic):
+        return checked(np.asarray(data), name)
+    if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
+        return checked(np.asarray(data), name)
+    try:
+        array = np.array(_plain(data))
+    except ValueError:
+        raise ValueError(
+            f"{name}: the nested lists are ragged: every list at one depth must have one length"
+        ) from None
+    if array.dtype == np.float64 or array.size == 0:
+        return array.astype(get_default_dtype().numpy)
+    if array.dtype.kind == "O" and all(isinstance(x, int) for x in array.flat):
+        raise OverflowError(f"{name}: an integer does not fit into int64")
+    return checked(array, name)
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with every tensor in them as Python values."""
+    if isinstance(data, Variable):
+        return data.tolist()  # type: ignore[attr-defined]
+    if isinstance(data, (list, tuple, range)):
+        return [_plain(x) for x in data]
+    return data
+
+
+def checked(array: np.ndarray, name: str) -> np.ndarray:
+    """An array of a dtype that tensors have; others are refused."""
+    if array.dtype not in BY_NUMPY or not array.dtype.isnative:
+        raise TypeError(
+            f"{name}: can't convert data of type {array.dtype}; the supported types are "
+            f"{', '.join(d.name for d in BY_NUMPY.values())}"
+        )
+    return array
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """data as a tensor: the tensor itself, or the same memory as a NumPy array, where possible."""
+    if isinstance(data, Tensor):
+        return data if dtype is None and device is None else data.to(device=device, dtype=dtype)
+    array = array_of(data, "as_tensor")
+    if dtype is not None:
+        array = array.astype(as_dtype(dtype).numpy, copy=False)
+    return finish(move(array, as_device(device)), False)
+
+
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Like as_tensor, with `copy=True` for memory of its own."""
+    t = as_tensor(obj, dtype, device)
+    t = t.detach().clone() if copy else t
+    return t.requires_grad_() if requires_grad else t
+
+
+def from_numpy(ndarray: np.ndarray) -> Tensor:
+    """A CPU tensor that shares the memory of a NumPy array, strides included."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"from_numpy: expected np.ndarray (got {type(ndarray).__name__})")
+    return finish(checked(ndarray, "from_numpy").view(np.ndarray), False)
+
+
+# filled
+
+
+def zeros(*size, dtype=None, device=None, requires_grad=False):
+    """A tensor of zeros."""
+    return _filled("zeros", size, 0, dtype, device, requires_grad)
+
+
+def ones(*size, dtype=None, device=None, requires_grad=False):
+    """A tensor of ones."""
+    return _filled("ones", size, 1, dtype, device, requires_grad)
+
+
+def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
+    """A tensor of one value; the dtype follows the value if none is given."""
+    if isinstance(fill_value, Variable):
+        fill_value = fill_value.item()  # type: ignore[attr-defined]
+    if dtype is None:
+        dtype = type(fill_value) if isinstance(fill_value, (bool, int)) else None
+    return _filled("full", (size,), fill_value, dtype, device, requires_grad)
+
+
+def empty(*size, dtype=None, device=None, requires_grad=False):
+    """A tensor of arbitrary content."""
+    shape = size_of("empty", size)
+    d = (as_dtype(dtype) if dtype is not None else get_default_dtype()).numpy
+    where = as_device(device)
+    if where.type == "cpu":
+        return finish(np.empty(shape, d), requires_grad)
+    from .cuda.array import empty as device_empty
+
+    return finish(device_empty(shape, d, seam(where)), requires_grad)
+
+
+def _like(input: Any, value: Any, dtype: Any, where: Any, grad: bool) -> Tensor:
+    if not isinstance(input, Variable):
+        raise TypeError(f"argument 'input' must be a Tensor, got {type(input).__name__}")
+    array = input._array
+    d = as_dtype(dtype).numpy if dtype is not None else array.dtype
+    on = device_of_array(array) if where is None else as_device(where)
+    return finish(filled(array.shape, value, d, on), grad)
+
+
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Zeros in the shape, dtype and device of input."""
+    return _like(input, 0, dtype, device, requires_grad)
+
+
+def ones_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Ones in the shape, dtype and device of input."""
+    return _like(input, 1, dtype, device, requires_grad)
+
+
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
+    """One value in the shape, dtype and device of input."""
+    return _like(input, fill_value, dtype, device, requires_grad)
+
+
+def empty_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Arbitrary content in the shape, dtype and device of input."""
+    d = dtype if dtype is not None else input.dtype
+    on = device if device is not None else input.device
+    return empty(input.shape, dtype=d, device=on, requires_grad=requires_grad)
+
+
+# counted
+
+
+def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+    """Values from start (0 if there is only one argument) up to, not including, end."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = (x.item() if hasattr(x, "item") else x for x in (start, end, step))
+    if step == 0:
+        raise RuntimeError("arange: step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError(
+            f"arange: upper bound and lower bound inconsistent with step sign: {start} to {end} "
+            f"by {step}"
+        )
+    if dtype is None:
+        dtype = get_default_dtype() if any(isinstance(x, float) for x in (start, end, step)) else int
+    d = as_dtype(dtype).numpy
+    if isinstance(start, float) or isinstance(end, float) or isinstance(step, float):
+        values = start + np.arange(math.ceil((end - start) / step), dtype=np.float64) * step
+    else:
+        values = np.arange(start, end, step, dtype=np.int64)
+    return finish(place(values.astype(d), as_device(device)), requires_grad)
+
+
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
+    """`steps` values from start to end, both included, at equal distances."""
+    if steps < 0:
+        raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
+    d = as_dtype(dtype) if dtype is not None else get_default_dtype()
+    values = np.linspace(start, end, steps).astype(d.numpy)
+    return finish(place(values, as_device(device)), requires_grad)
+
+
+def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
+    """base to the powers linspace(start, end, steps)."""
+    d = as_dtype(dtype) if dtype is not None else get_default_dtype()
+    values = np.logspace(start, end, steps, base=base).astype(d.numpy)
+    return finish(place(values, as_device(device)), requires_grad)
+
+
+def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
+    """The n x m matrix (n x n if m is absent) with ones on its diagonal."""
+    shape = size_of("eye", (n, n if m is None else m))
+    d = as_dtype(dtype) if dtype is not None else get_default_dtype()
+    return finish(place(np.eye(*shape, dtype=d.numpy), as_device(device)), requires_grad)
