@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .autograd.variable import registry
+from .devices import as_device
+from .dtype import as_dtype
 from .inplace import inplace
 from .ops import activation, compare, elementwise, linalg, reduce, shape
 from .tensor_base import TensorBase
@@ -142,6 +144,54 @@ class Tensor(TensorBase):
         return names.get(form.op.name, Tensor._clamp_both_)(self, *bounds)
 
     clip_ = clamp_
+
+    # new tensors of this one's dtype and device
+
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad=False):
+        """Zeros of a shape."""
+        return self.new_full(size, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad=False):
+        """Ones of a shape."""
+        return self.new_full(size, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False):
+        """One value in a shape."""
+        from . import create
+
+        shape = create.size_of("new_full", size if isinstance(size, tuple) else (size,))
+        where = self.device if device is None else as_device(device)
+        d = self._array.dtype if dtype is None else as_dtype(dtype).numpy
+        return create.finish(create.filled(shape, fill_value, d, where), requires_grad)
+
+    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad=False):
+        """Arbitrary content in a shape."""
+        return self.new_full(size, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+        """A tensor with a copy of data."""
+        from . import create
+
+        return create.tensor(
+            data,
+            dtype=dtype or self.dtype,
+            device=device or self.device,
+            requires_grad=requires_grad,
+        )
+
+    # random content
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
+        """Overwrite with normal numbers of a mean and a standard deviation."""
+        from . import random
+
+        return random.fill("normal", self, generator, std, mean)
+
+    def uniform_(self, from_: float = 0.0, to: float = 1.0, *, generator: Any = None) -> Any:
+        """Overwrite with uniform numbers in [from_, to)."""
+        from . import random
+
+        return random.fill("uniform", self, generator, to - from_, from_)
 
     mm = linalg.mm
     sum = reduce.sum
