@@ -18,6 +18,7 @@ floor_divide, atan2 = powers.floor_divide, powers.atan2
 erf, gelu, gelu_backward = special.erf, special.gelu, special.gelu_backward
 gelu_tanh, sin, cos = special.gelu_tanh, special.sin, special.cos
 sqrt, rsqrt, round = special.sqrt, special.rsqrt, special.round
+floor, ceil, trunc = special.floor, special.ceil, special.trunc
 ALL = tl.constexpr(tl.PropagateNan.ALL)
 
 
@@ -85,27 +86,6 @@ def abs(x):
 def sign(x):
     """-1, 0 or 1; nan stays nan"""
     return tl.where(x > 0, 1, tl.where(x < 0, -1, x + 0))
-
-
-@triton.jit
-def floor(x):
-    if x.dtype.is_floating():
-        return tl.floor(x)
-    else:
-        return x
-
-
-@triton.jit
-def ceil(x):
-    if x.dtype.is_floating():
-        return tl.ceil(x)
-    else:
-        return x
-
-
-@triton.jit
-def trunc(x):
-    return tl.where(x < 0, ceil(x), floor(x))
 
 
 @triton.jit

@@ -11,6 +11,7 @@ import triton.language as tl
 LOG2E = tl.constexpr(1.4426950408889634)
 LN2_HIGH = tl.constexpr(0.693359375)  # few bits: its products with whole numbers are exact
 LN2_LOW = tl.constexpr(-2.12194440e-4)
+ROUNDING = tl.constexpr(12582912.0)  # 1.5 * 2 ** 23: what is added to it loses its fraction
 SQRT_HALF_BITS = tl.constexpr(0x3F3504F3)
 ONE_BITS = tl.constexpr(0x3F800000)
 
@@ -35,7 +36,7 @@ def expm1_near_0(r):
 @triton.jit
 def split_exponent(x):
     """(k, r) with x = k log(2) + r and |r| <= log(2) / 2"""
-    k = tl.floor(x * LOG2E + 0.5)
+    k = (x * LOG2E + ROUNDING) - ROUNDING  # to the nearest whole number
     return k, (x - k * LN2_HIGH) - k * LN2_LOW
 
 

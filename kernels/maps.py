@@ -1,7 +1,6 @@
 """The map of a scalar function over 1 to 4 operands: contiguous, and over any strides.
 
-An operand is a pointer, or a number: a float32 or an integer; numbers of float64 come as the
-integer with their bits, since kernels take no float64 arguments.
+An operand is a pointer or a number of the type that the function computes in.
 """
 
 import triton
@@ -14,10 +13,7 @@ from .copy import convert
 def operand(x, offset, mask, like, COMPUTE: tl.constexpr, NUMBER: tl.constexpr):
     """The elements of an operand, or its number in every place, as COMPUTE"""
     if NUMBER:
-        if COMPUTE == tl.float64:
-            return tl.full(like.shape, x, tl.int64).to(tl.float64, bitcast=True)
-        else:
-            return tl.full(like.shape, x, COMPUTE)
+        return tl.full(like.shape, x, COMPUTE)
     else:
         return convert(tl.load(x + offset, mask), COMPUTE)
 

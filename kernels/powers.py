@@ -8,6 +8,7 @@ import triton
 import triton.language as tl
 
 from .exponential import divide
+from .special import floor
 
 LN2_HIGH = tl.constexpr(6.93147180369123816490e-01)  # 33 bits: exact times a whole number
 LN2_LOW = tl.constexpr(1.90821492927058770002e-10)
@@ -172,7 +173,7 @@ def floor_divide(x, y):
         m = fmod(x, y)
         q = divide(x - m, y)
         q = tl.where((m != 0) & ((m < 0) != (y < 0)), q - 1.0, q)
-        down = tl.floor(q)
+        down = floor(q)
         down = tl.where(q - down > 0.5, down + 1.0, down)
         quotient = divide(x, y)
         down = tl.where(q == 0, quotient * 0.0, down)

@@ -22,6 +22,44 @@ def rsqrt(x):
 
 
 @triton.jit
+def towards_0(x):
+    """x without its fraction, for |x| below 2 ** 23"""
+    return x.to(tl.int32).to(tl.float32)
+
+
+@triton.jit
+def floor(x):
+    """The largest integer that is not above x; Triton's own takes float32 denormals for 0"""
+    if x.dtype == tl.float32:
+        t = towards_0(x)
+        near = tl.where(t == x, x, tl.where(t > x, t - 1, t))
+        return tl.where(tl.abs(x) < 8388608.0, near, x)
+    elif x.dtype == tl.float64:
+        return tl.floor(x)
+    else:
+        return x
+
+
+@triton.jit
+def ceil(x):
+    """The smallest integer that is not below x"""
+    if x.dtype == tl.float32:
+        t = towards_0(x)
+        near = tl.where(t == x, x, tl.where(t < x, t + 1, t))
+        near = tl.where(near == 0, x * 0, near)  # keeps the sign of zero
+        return tl.where(tl.abs(x) < 8388608.0, near, x)
+    elif x.dtype == tl.float64:
+        return tl.ceil(x)
+    else:
+        return x
+
+
+@triton.jit
+def trunc(x):
+    return tl.where(x < 0, ceil(x), floor(x))
+
+
+@triton.jit
 def round(x):
     """To the nearest integer, ties to even: what adding and subtracting 2 ** (digits) does"""
     if x.dtype.is_floating():

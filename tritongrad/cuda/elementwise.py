@@ -114,11 +114,11 @@ def scalar_function(name: str, dtype: np.dtype, wide: bool) -> tuple[Any, Any]:
 
 
 def number(value: Any, dtype: np.dtype, compute: Any) -> Any:
-    """A Python number as the kernels take it: rounded to dtype; float64 as the integer of its bits."""
+    """A Python number as launch() takes it, rounded to dtype; np.float64 goes as float64."""
     if compute.is_floating():
+        if dtype == np.float64:
+            return np.float64(value)
         with np.errstate(over="ignore"):
-            if dtype == np.float64:
-                return int(np.float64(value).view(np.int64))
             rounded = np.asarray(value).astype(np.float32 if dtype.kind in "biu" else dtype)
             return float(rounded.astype(np.float32))
     value = int(value)

@@ -89,6 +89,8 @@ def convert(name, value):
         return scalar(np.array([value], np.bool_), tl.int1)
     if isinstance(value, (int, np.integer)):
         return integer(int(value))
+    if type(value) is np.float64:  # as launch() types it; a Python float is a float32
+        return scalar(np.array([value]), tl.float64)
     if isinstance(value, (float, np.floating)):
         return scalar(np.array([value], np.float32), tl.float32)
     if hasattr(value, "storage"):
