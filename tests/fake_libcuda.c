@@ -252,7 +252,7 @@ X R cuDeviceGetDefaultMemPool(void **p, int d) { static int x; *p = &x; return O
 X R cuDeviceGetMemPool(void **p, int d) { return cuDeviceGetDefaultMemPool(p, d); }
 X R cuMemPoolSetAttribute(void *p, int a, uint64_t *v) { if (a == 6) reserved = used; if (a == 8) peak = used; return OK; }
 X R cuMemPoolGetAttribute(void *p, int a, uint64_t *v) { *v = a == 5 || a == 6 ? reserved : a == 7 ? used : a == 8 ? peak : 0; return OK; }
-X R cuMemGetInfo_v2(size_t *free_bytes, size_t *all) { *free_bytes = total - used; *all = total; return OK; }
+X R cuMemGetInfo_v2(size_t *free_bytes, size_t *all) { *free_bytes = total - reserved; *all = total; return OK; }
 X R cuMemAllocHost_v2(void **p, size_t n) { note("MemAllocHost %zu\n", n); *p = aligned_alloc(4096, (n + 4095) & ~(size_t)4095); return OK; }
 X R cuMemHostAlloc(void **p, size_t n, U f) { return cuMemAllocHost_v2(p, n); }
 X R cuMemFreeHost(void *p) { note("MemFreeHost\n"); free(p); return OK; }

@@ -33,6 +33,21 @@ class Storage:
         self.device.release(self)
 
 
+class Here(threading.local):
+    """This thread's place: the device whose context is current, and its current lane."""
+
+    device: Any = None
+    lane: Any = None  # None until a device is bound
+    index = 0  # the device that set_device chose
+
+    def __init__(self) -> None:
+        self.lanes: dict[Any, Any] = {}  # the current one of every device
+        self.outer: list[tuple[int, Any]] = []  # what the open `with stream:` blocks restore
+
+
+here = Here()
+
+
 class Device:
     """What both kinds of device share: a name, an index and equality by identity."""
 

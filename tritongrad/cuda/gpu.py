@@ -14,10 +14,10 @@ from cuda.bindings import driver as cu
 
 from tritongrad.cuda import driver
 from tritongrad.cuda.array import CudaArray
-from tritongrad.cuda.device import POISON, Device, Storage, device_of
+from tritongrad.cuda.device import POISON, Device, Storage, device_of, here
 from tritongrad.cuda.memory import Memory, join_users, rounded
 from tritongrad.cuda.pinned import mark_used, pinned_owner
-from tritongrad.cuda.stream import POOLED, Lane, here, new_lane
+from tritongrad.cuda.streams import POOLED, Lane, new_lane
 
 ATTRIBUTES = {
     "major": "COMPUTE_CAPABILITY_MAJOR",
@@ -55,6 +55,7 @@ class CudaDevice(Device):
         self.lanes = [self.lane]  # every one that may hold freed blocks
         self._pooled: list[Lane] = []
         self._turn = 0
+        self._own: dict[str, Lane] = {}  # lanes for a purpose, out of the turn
         self._lock = threading.Lock()
         self.capture: Any = None  # the graph being captured, if any
         self.memory = Memory(self, cu)
@@ -67,7 +68,7 @@ class CudaDevice(Device):
 
     def name(self) -> str:
         raw = driver.check(cu.cuDeviceGetName(128, self.handle), "cuDeviceGetName")
-        return raw.decode().rstrip("\0")
+        return raw.split(b"\0")[0].decode()
 
     # Threads: a context is current per thread, a child of fork has none.
 
@@ -93,6 +94,15 @@ class CudaDevice(Device):
                 self._pooled.append(new_lane(self))
                 self.lanes.append(self._pooled[-1])
             return self._pooled[turn]
+
+    def own_lane(self, purpose: str) -> Lane:
+        """A stream that is never handed out: where graphs are recorded, and get their memory."""
+        self.ready()
+        with self._lock:
+            if purpose not in self._own:
+                self._own[purpose] = new_lane(self)
+                self.lanes.append(self._own[purpose])
+            return self._own[purpose]
 
     def external_lane(self, handle: int) -> Lane:
         """The lane for a stream that another library made."""
@@ -157,7 +167,7 @@ class CudaDevice(Device):
         capture = self.capture
         if capture is not None and capture.defer(storage, size):
             return False
-        if storage.users:
+        if storage.users and capture is None:
             join_users(storage)
         if self.memory.poison and capture is None:
             count = rounded(storage.nbytes)

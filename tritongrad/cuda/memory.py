@@ -161,8 +161,9 @@ class Memory:
     def empty(self) -> None:
         """Give every freed block back to the device."""
         for lane in self.device.lanes:
-            for _, block in lane.blocks.drain():
-                self.give_back(block, lane)
+            if lane.capture is None:  # what is queued on a recording stream does not run now
+                for _, block in lane.blocks.drain():
+                    self.give_back(block, lane)
         if self.device.capture is None:  # waiting is not allowed inside a capture
             self.device.synchronize()
             if self.pool is not None:
@@ -196,7 +197,7 @@ def rounded(nbytes: int) -> int:
 
 def join_users(storage: Storage) -> None:
     """Make the home stream of freed memory wait for the other streams that use it."""
-    from tritongrad.cuda.stream import Event, Stream
+    from tritongrad.cuda.streams import Event, Stream
 
     home = Stream(lane=storage.home.owner)
     for lane in storage.users or ():

@@ -59,7 +59,7 @@ def pinned_owner(array: Any) -> Pinned | None:
 
 def mark_used(pinned: Pinned, lane: Any) -> None:
     """Remember that a copy on this lane still uses the memory."""
-    from tritongrad.cuda.stream import Event, Stream
+    from tritongrad.cuda.streams import Event, Stream
 
     pinned.events = [event for event in pinned.events if not event.query()]
     event = Event()

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from cuda.bindings import driver as cu
 
+from tritongrad.cuda.device import here
 from tritongrad.cuda.driver import check
 from tritongrad.cuda.memory import Blocks
 
 if TYPE_CHECKING:
     from tritongrad.cuda.gpu import CudaDevice
-    from tritongrad.cuda.graph import Capture
+    from tritongrad.cuda.graphs import Capture
 
 POOLED = 32  # side streams of a device; more are not faster, and none is ever destroyed
-
-
-class Here(threading.local):
-    """This thread's place: the device whose context is current, and its current lane."""
-
-    device: CudaDevice | None = None
-    lane: Any = None  # None until a device is bound
-    index = 0  # the device that set_device chose
-
-    def __init__(self) -> None:
-        self.lanes: dict[CudaDevice, Lane] = {}  # the current one of every device
-        self.outer: list[tuple[int, Lane]] = []  # what the open `with stream:` blocks restore
-
-
-here = Here()
 
 
 class Lane:

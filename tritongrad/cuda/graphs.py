@@ -1,0 +1,225 @@
+"""CUDA graphs: record a piece of work once, replay it with one call"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cuda.bindings import driver as cu
+
+from tritongrad.cuda.driver import check, forked
+from tritongrad.cuda.gpu import gpu
+from tritongrad.cuda.memory import Blocks
+from tritongrad.cuda.streams import Lane, Stream, current_lane
+
+MODES = {
+    "global": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL,
+    "thread_local": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL,
+    "relaxed": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED,
+}
+
+
+class Capture:
+    """The memory of one graph: what is allocated or used while it is recorded stays its own
+
+    Blocks freed during the capture are reused within it, since replay keeps the order; they never
+    go back to the device's pool before the graph does.
+    """
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.side: Lane = lane.device.own_lane(
+            "graph memory"
+        )  # allocating on a capturing stream is recorded
+        self.blocks = Blocks(self.side, largest=1 << 62, most=1 << 62)
+        self.owned: list[tuple[int, int]] = []  # all that was ever obtained for it
+        self.deferred: list[tuple[Any, int, int]] = []  # older memory freed while recording
+        self.kept: set = set()
+        self.open = True
+
+    def keep(self, *storages: Any) -> None:
+        """Memory that the graph reads or writes lives as long as the graph."""
+        self.kept.update(s for s in storages if s.home is not self.blocks)
+
+    def obtain(self, size: int) -> int:
+        """New memory for the graph, from outside the recorded stream"""
+        with relaxed():
+            block = self.lane.device.memory.obtain(size, self.side)
+        self.owned.append((size, block))
+        return block
+
+    def defer(self, storage: Any, size: int) -> bool:
+        """Whether memory that is freed now has to wait until the graph is gone."""
+        if storage.home is self.blocks:
+            return False
+        if self.open:
+            self.deferred.append((storage.home, size, storage.ptr))
+        return self.open
+
+    def close(self) -> None:
+        """Give all memory back; only once the graph cannot run any more."""
+        self.kept.clear()
+        memory = self.lane.device.memory
+        for home, size, block in self.deferred:
+            if not home.give(size, block):
+                memory.give_back(block, home.owner)
+        self.deferred.clear()
+        # Tensors made during the capture may outlive the graph: theirs goes back when they do.
+        self.blocks.largest = 0
+        for _, block in self.blocks.drain():
+            memory.give_back(block, self.side)
+
+
+@contextlib.contextmanager
+def relaxed() -> Iterator[None]:
+    """Let this thread make calls that a capture would forbid; they are not recorded."""
+    before = check(exchange(MODES["relaxed"]), "cuThreadExchangeStreamCaptureMode")
+    try:
+        yield
+    finally:
+        check(exchange(before), "cuThreadExchangeStreamCaptureMode")
+
+
+def exchange(mode: Any) -> tuple:
+    return cu.cuThreadExchangeStreamCaptureMode(mode)
+
+
+class CUDAGraph:
+    """Recorded work; record it with `with tritongrad.cuda.graph(g):`, run it with g.replay()"""
+
+    def __init__(self) -> None:
+        self.capture: Capture | None = None
+        self.executable: Any = None
+
+    def capture_begin(self, capture_error_mode: str = "thread_local") -> None:
+        """Record instead of run what this thread queues on the current stream from here on."""
+        if self.executable is not None or self.capture is not None:
+            raise RuntimeError(
+                "graph: this CUDAGraph is recorded already; use reset() or a new one"
+            )
+        lane = current_lane()
+        device = lane.device
+        device.ready()
+        if device.capture is not None:
+            raise RuntimeError("graph: another capture is running on this device; end it first")
+        gc.collect()  # dead cycles are better freed now than recorded in the middle
+        mode = MODES[capture_error_mode]
+        capture = Capture(lane)
+        check(cu.cuStreamBeginCapture(lane.handle, mode), "cuStreamBeginCapture")
+        self.capture = device.capture = lane.capture = capture
+        lane.home = capture.blocks
+
+    def capture_end(self) -> None:
+        """Stop recording and make the graph ready to run."""
+        recorded = self._stop()
+        try:
+            made = cu.cuGraphInstantiate(recorded, 0)
+            self.executable = check(made, "cuGraphInstantiate")
+        finally:
+            check(cu.cuGraphDestroy(recorded), "cuGraphDestroy")
+        side = self.capture.side
+        check(cu.cuStreamSynchronize(side.handle), "cuStreamSynchronize")  # its memory is there
+
+    def _stop(self) -> Any:
+        capture = self.capture
+        if capture is None or not capture.open:
+            raise RuntimeError("graph: no capture is running; begin with tritongrad.cuda.graph(g)")
+        capture.open = False
+        lane = capture.lane
+        lane.device.capture = lane.capture = None
+        lane.home = lane.blocks
+        return check(cu.cuStreamEndCapture(lane.handle), "cuStreamEndCapture")
+
+    def abandon(self) -> None:
+        """End a capture in which something failed; the graph is empty again."""
+        with contextlib.suppress(RuntimeError):
+            recorded = self._stop()
+            cu.cuGraphDestroy(recorded)
+        self.reset()
+
+    def replay(self) -> None:
+        """Run the recorded work, on the current stream."""
+        if self.executable is None:
+            raise RuntimeError("graph: nothing is recorded; use `with tritongrad.cuda.graph(g):`")
+        lane = current_lane(self.capture.lane.device)
+        lane.device.ready()
+        check(cu.cuGraphLaunch(self.executable, lane.handle), "cuGraphLaunch")
+
+    def reset(self) -> None:
+        """Forget the recorded work and give its memory back."""
+        capture, executable = self.capture, self.executable
+        self.capture = self.executable = None
+        if capture is None or forked():
+            return
+        capture.lane.device.ready()
+        if executable is not None:
+            capture.lane.device.synchronize()  # a replay may still be running
+            check(cu.cuGraphExecDestroy(executable), "cuGraphExecDestroy")
+        capture.close()
+
+    # The graph is the only owner of its executable and of its memory.
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # at exit the driver may be gone already
+            self.reset()
+
+
+class graph:
+    """`with graph(g):` records what is queued inside into g, on a side stream"""
+
+    def __init__(
+        self,
+        cuda_graph: CUDAGraph,
+        stream: Stream | None = None,
+        capture_error_mode: str = "thread_local",
+    ) -> None:
+        self.cuda_graph = cuda_graph
+        self.stream = stream
+        self.mode = capture_error_mode
+
+    def __enter__(self) -> None:
+        device = gpu(None)
+        device.synchronize()  # what the recorded work will read has been written
+        self.stream = self.stream or Stream(lane=device.own_lane("capture"))
+        self.stream.__enter__()
+        try:
+            self.cuda_graph.capture_begin(self.mode)
+        except BaseException:
+            self.stream.__exit__()
+            raise
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            if kind is None:
+                self.cuda_graph.capture_end()
+            else:
+                self.cuda_graph.abandon()
+        finally:
+            self.stream.__exit__()
+
+
+def graphed(step: Callable, warmup: int = 3) -> Callable:
+    """A function that replays step's GPU work: its tensors keep their places
+
+    The first `warmup` calls run as they are, which compiles kernels and creates the optimizer's
+    state; the next one is recorded. From then on each call replays it and returns the same result
+    tensors with new contents. Write new inputs into the same input tensors with copy_().
+    """
+    state: dict[str, Any] = {"calls": 0, "graph": None, "result": None}
+
+    def replayed() -> Any:
+        if state["graph"] is not None:
+            state["graph"].replay()
+            return state["result"]
+        state["calls"] += 1
+        if state["calls"] <= warmup:
+            return step()
+        recorded = CUDAGraph()
+        with graph(recorded):
+            state["result"] = step()
+        state["graph"] = recorded
+        recorded.replay()  # recording runs nothing
+        return state["result"]
+
+    return replayed

@@ -1,0 +1,204 @@
+"""A Triton driver without PyTorch, so that a user's `kernel[grid](tensor, ...)` runs here."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.backends.driver import DriverBase
+from triton.runtime.autotuner import Autotuner
+from triton.runtime.jit import JITFunction
+
+from tritongrad.cuda.array import DeviceArray, InterpretArray
+from tritongrad.cuda.device import here
+
+DEFAULT_ARCH = 90  # what ahead-of-time compilation aims at where there is no GPU
+
+_lock = threading.Lock()
+_installed = False
+
+
+def install() -> None:
+    """Make this the active driver, before Triton looks for one and imports PyTorch for it.
+
+    Two methods of Triton are wrapped, because a driver only sees launches that are compiled
+    already: JITFunction.run, which hands kernels with tensors on the interpret device to our
+    interpreter, and Autotuner.run, which takes the first configuration there, unmeasured.
+    """
+    global _installed
+    with _lock:
+        if _installed:
+            return
+        triton.runtime.driver.set_active(Driver())
+        JITFunction.run = _run_or_interpret(JITFunction.run)
+        Autotuner.run = _tune_or_not(Autotuner.run)
+        Autotuner._bench = _bench_or_not(Autotuner._bench)
+        _installed = True
+
+
+def array_of(value: Any) -> Any:
+    """The device array that a Tensor holds, or that the value is; else None."""
+    array = getattr(value, "_array", value)
+    return array if isinstance(array, DeviceArray) else None
+
+
+def _interpreted(args: tuple, kwargs: dict) -> bool:
+    values = (*args, *kwargs.values())
+    return any(type(getattr(value, "_array", value)) is InterpretArray for value in values)
+
+
+def _run_or_interpret(stock: Any) -> Any:
+    def run(self: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
+        if warmup or not _interpreted(args, kwargs):
+            return stock(self, *args, grid=grid, warmup=warmup, **kwargs)
+        for hook in self.pre_run_hooks:
+            hook(*args, **kwargs)
+        return _interpret(self, args, grid, kwargs)
+
+    return run
+
+
+def _interpret(kernel: Any, args: tuple, grid: Any, kwargs: dict) -> None:
+    """Bind the arguments as Triton does and run the kernel in our interpreter."""
+    from tritongrad.cuda.interpreter import run
+
+    given = dict(zip(kernel.arg_names, args, strict=False)) | kwargs
+    bound, values, constexprs = {}, [], {}
+    for param in kernel.params:
+        if param.name not in given and not param.has_default:
+            raise TypeError(f"{kernel.__name__}: argument {param.name!r} is missing")
+        value = bound[param.name] = given.get(param.name, param.default)
+        if param.is_constexpr or value is None:
+            constexprs[param.name] = value
+        else:
+            values.append(_interpretable(kernel, param.name, value))
+    if callable(grid):
+        grid = grid(bound)
+    run(kernel, tuple(grid), tuple(values), constexprs)
+
+
+def _interpretable(kernel: Any, name: str, value: Any) -> Any:
+    array = array_of(value)
+    if (array is None and hasattr(value, "data_ptr")) or isinstance(value, np.ndarray):
+        raise RuntimeError(
+            f"{kernel.__name__}: argument {name!r} is not on the interpret device as the others "
+            "are; move it with .to('interpret')"
+        )
+    return value if array is None else array
+
+
+def _tune_or_not(stock: Any) -> Any:
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not _interpreted(args, kwargs):
+            return stock(self, *args, **kwargs)
+        measured, self.cache = self.cache, {}  # what is chosen here says nothing about a GPU
+        try:
+            return stock(self, *args, **kwargs)
+        finally:
+            self.cache = measured
+
+    return run
+
+
+def _bench_or_not(stock: Any) -> Any:
+    def bench(self: Any, *args: Any, config: Any, **meta: Any) -> Any:
+        if _interpreted(args, meta):
+            return [float(self.configs.index(config))] * 3  # the first one wins
+        return stock(self, *args, config=config, **meta)
+
+    return bench
+
+
+class Driver(DriverBase):
+    """What Triton's JIT asks of a backend: the device, its stream, loading and launching"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from tritongrad.cuda.triton_launcher import Launcher, Utils
+
+        self.utils = Utils()
+        self.launcher_cls = Launcher
+
+    @classmethod
+    def is_active(cls) -> bool:
+        return True
+
+    def map_python_to_cpp_type(self, ty: str) -> str:
+        from triton.backends.nvidia.driver import ty_to_cpp
+
+        return ty_to_cpp(ty)
+
+    def get_current_target(self) -> GPUTarget:
+        from tritongrad.cuda import driver
+        from tritongrad.cuda.device import device_of
+
+        if not driver.device_count():
+            return GPUTarget("cuda", DEFAULT_ARCH, 32)
+        return GPUTarget("cuda", device_of("cuda", here.index).arch, 32)
+
+    def get_current_device(self) -> int:
+        return here.index
+
+    def set_current_device(self, device: int) -> None:
+        here.index = device
+
+    def get_current_stream(self, device: int | None = None) -> int:
+        from tritongrad.cuda import driver
+
+        if not driver.device_count():
+            return 0  # for warmup, which compiles and does not launch
+        from tritongrad.cuda.gpu import gpu
+
+        chosen = gpu(device)
+        chosen.bind()
+        return here.lane.handle
+
+    def get_device_capability(self, device: int | None = None) -> tuple[int, int]:
+        return divmod(self.get_current_target().arch, 10)
+
+    def get_active_torch_device(self) -> Any:
+        raise RuntimeError("tritongrad's Triton driver has no PyTorch device; use tritongrad's own")
+
+    def get_device_interface(self) -> Any:
+        """Event, synchronize and current_device, which is what triton.testing.do_bench calls."""
+        import tritongrad.cuda
+
+        return tritongrad.cuda
+
+    def get_benchmarker(self) -> Any:
+        from tritongrad.cuda.triton_launcher import benchmark
+
+        return benchmark
+
+    def get_empty_cache_for_benchmark(self) -> Any:
+        from tritongrad.cuda.gpu import gpu
+
+        return gpu(None).allocate(256 << 20)
+
+    def clear_cache(self, cache: Any) -> None:
+        cache.device.memset(cache.ptr, 0, cache.nbytes)
+
+    def allocate_default_profile_scratch(self, size: int, alignment: int, stream: Any) -> Any:
+        from tritongrad.cuda.gpu import gpu
+
+        storage = gpu(None).allocate(size)
+        storage.device.memset(storage.ptr, 0, size)
+        return DevicePointer(storage)
+
+    def assemble_tensormap_to_arg(self, tensormaps_info: Any, args: Any) -> Any:
+        return args
+
+
+class DevicePointer:
+    """An allocation as Triton's launchers want it: something with data_ptr()."""
+
+    __slots__ = ("storage",)
+
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
+
+    def data_ptr(self) -> int:
+        return self.storage.ptr
