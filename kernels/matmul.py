@@ -105,13 +105,14 @@ def matmul_tma(
         total = tl.zeros([BM, BN], tl.float32)
         for step in range(tl.cdiv(inner, BK)):
             if A_IS_T:
-                x = a_tiles.load([step * BK, tile_row * BM]).T
+                x = tl.load_tensor_descriptor(a_tiles, [step * BK, tile_row * BM]).T
             else:
-                x = a_tiles.load([tile_row * BM, step * BK])
+                x = tl.load_tensor_descriptor(a_tiles, [tile_row * BM, step * BK])
             if B_IS_T:
-                y = b_tiles.load([tile_col * BN, step * BK]).T
+                y = tl.load_tensor_descriptor(b_tiles, [tile_col * BN, step * BK]).T
             else:
-                y = b_tiles.load([step * BK, tile_col * BN])
-            total = tl.dot(x, y, total)
-        out_tiles.store([tile_row * BM, tile_col * BN], total.to(out.dtype.element_ty))
+                y = tl.load_tensor_descriptor(b_tiles, [step * BK, tile_col * BN])
+            total = tl.dot(x, y, total, input_precision="ieee")
+        total = total.to(out.dtype.element_ty)
+        tl.store_tensor_descriptor(out_tiles, [tile_row * BM, tile_col * BN], total)
 # fmt: on

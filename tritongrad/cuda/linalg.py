@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from tritongrad.cuda import tiles
-from tritongrad.cuda.array import DeviceArray, empty, reshaped_strides
+from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.launch import launch
+from tritongrad.cuda.views import reshaped_strides
 
 GROUP = 8  # rows of tiles that share columns of b while they are in the cache
 MODES = {"highest": "ieee", "high": "tf32x3", "medium": "tf32", "integer": "integer"}
