@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.modes import state
-from .autograd.record import trace
+from .autograd.modes import quiet, shared_quiet, state
+from .autograd.record import trace_one, trace_two
 from .autograd.variable import Variable, new, registry
 from .dtype import BOOL, FLOAT32, FLOAT64, HALVES, common_dtype, get_default_dtype, is_float
 from .op import ALIASES, Op, device_mismatch, finish, into, publish
 
 ndarray = np.ndarray
-NUMBERS = (bool, int, float, np.generic)
-MISSING: Any = object()
 
 
 def elementwise(
@@ -44,32 +42,48 @@ def elementwise(
         operation.check = check
         operation.conditions = conditions
         count = len(operation.parameters)
-        make = {1: _unary, 2: _binary}.get(count, _any)
-        return publish(functools.wraps(function)(make(operation)), operation)
+        entry = {1: _unary, 2: _binary}.get(count, _any)(operation)
+        if count < 3:
+            _call_like(entry, function)
+        return publish(functools.wraps(function)(entry), operation)
 
     return declare
+
+
+def _call_like(entry: Any, function: Any) -> None:
+    """Give an entry the argument names and defaults of the declared function.
+
+    `**kwargs` would cost each call a dict, and `functools.wraps` changes only what is shown.
+    """
+    code = entry.__code__
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    entry.__code__ = code.replace(co_varnames=names + code.co_varnames[len(names) :])
+    entry.__defaults__ = function.__defaults__
 
 
 def _unary(operation: Op) -> Callable:
     kernel: Any = None
 
-    def entry(input: Any, **named: Any) -> Any:
+    def entry(input: Any, *, out: Any = None) -> Any:
         nonlocal kernel
-        if named or not isinstance(input, Variable):
-            return _bind(operation, (input,), named)
+        if out is not None or not isinstance(input, Variable):
+            return _bind(operation, (input,), {"out": out})
         a = input._array
         if type(a) is not ndarray or not (a.dtype is FLOAT32 or a.dtype is FLOAT64):
             return run(operation, (input,))
         if kernel is None:
             kernel = operation.cpu
-        out = state.quiet(kernel, a)
-        if type(out) is not ndarray:
-            out = np.asarray(out)
+        try:
+            result = shared_quiet(kernel, a)
+        except RuntimeError:  # another thread is in the shared context
+            result = state.quiet(kernel, a)
+        if type(result) is not ndarray:
+            result = np.asarray(result)
         t = new(registry.Tensor)
-        t._array = out
-        t._view = t._node = None
-        if (input._node is not None or input._view is not None) and state.grad:
-            t._node = trace(operation, (input,), out, t)
+        t._array = result
+        t._node = None
+        if input._node is not None and state.grad:
+            t._node = trace_one(operation, input, result, t)
         return t
 
     return entry
@@ -78,49 +92,64 @@ def _unary(operation: Op) -> Callable:
 def _binary(operation: Op) -> Callable:
     kernel: Any = None
 
-    def entry(input: Any, other: Any = MISSING, **named: Any) -> Any:
+    def entry(input: Any, other: Any, *, out: Any = None, alpha: Any = None) -> Any:
         nonlocal kernel
-        if named:
-            args = (input,) if other is MISSING else (input, other)
-            return _bind(operation, args, named)
+        if out is not None or alpha is not None:
+            return _bind(operation, (input, other), {"out": out, "alpha": alpha})
         # The quick way: two float32 (or two float64) arrays of NumPy, or one and a number.
-        a = getattr(input, "_array", None)
-        if type(a) is not ndarray:
+        try:
+            a = input._array
+            d = a.dtype
+        except AttributeError:
             return run(operation, (input, other))
-        d = a.dtype
-        if not (d is FLOAT32 or d is FLOAT64):
+        if type(a) is not ndarray or not (d is FLOAT32 or d is FLOAT64):
             return run(operation, (input, other))
-        b = getattr(other, "_array", None)
-        if b is None:
-            if type(other) is not float and type(other) is not int:
-                return run(operation, (input, other))
-            b = other
-            grad = input._node is not None or input._view is not None
-        elif type(b) is ndarray and b.dtype is d:
-            grad = (
-                input._node is not None
-                or other._node is not None
-                or input._view is not None
-                or other._view is not None
-            )
+        kind = type(other)
+        if kind is float or kind is int:
+            b = zero_dim(other, d)
+            is_tensor = False
         else:
-            return run(operation, (input, other))
+            b = getattr(other, "_array", None)
+            if type(b) is not ndarray or b.dtype is not d:
+                return run(operation, (input, other))
+            is_tensor = True
         if kernel is None:
             kernel = operation.cpu
         try:
-            out = state.quiet(kernel, a, b)
+            result = shared_quiet(kernel, a, b)
+        except RuntimeError:  # another thread is in the shared context
+            result = state.quiet(kernel, a, b)
         except ValueError:
             raise broadcast_error(operation, (input, other)) from None
-        if type(out) is not ndarray:
-            out = np.asarray(out)
+        if type(result) is not ndarray:
+            result = np.asarray(result)
         t = new(registry.Tensor)
-        t._array = out
-        t._view = t._node = None
-        if grad and state.grad:
-            t._node = trace(operation, (input, other), out, t)
+        t._array = result
+        if (input._node is not None or (is_tensor and other._node is not None)) and state.grad:
+            t._node = None
+            t._node = trace_two(operation, input, other, is_tensor, result, t)
+        else:
+            t._node = None
         return t
 
     return entry
+
+
+_numbers32: dict[float, np.ndarray] = {}
+_numbers64: dict[float, np.ndarray] = {}
+
+
+def zero_dim(number: float, dtype: np.dtype) -> Any:
+    """A number as a 0-d array of a dtype, which ufuncs take in half the time of a number."""
+    if not number and type(number) is float:
+        return np.array(number, dtype)  # 0.0 and -0.0 are one key
+    numbers = _numbers32 if dtype is FLOAT32 else _numbers64
+    found = numbers.get(number)
+    if found is None:
+        if len(numbers) > 1000:
+            numbers.clear()
+        found = numbers[number] = np.array(float(number), dtype)
+    return found
 
 
 def _any(operation: Op) -> Callable:
@@ -133,7 +162,9 @@ def _any(operation: Op) -> Callable:
 def _bind(operation: Op, args: tuple, named: dict) -> Any:
     """Put keyword arguments in their places, add defaults, obey out= and alpha=."""
     out = named.pop("out", None)
-    alpha = named.pop("alpha", 1) if operation.name in ("add", "sub") else 1
+    alpha = named.pop("alpha", None)
+    if alpha is not None and operation.name not in ("add", "sub"):
+        raise TypeError(f"{operation.name}() takes no alpha; add() and sub() do")
     named = {n if n in operation.parameters else ALIASES.get(n, n): v for n, v in named.items()}
     signature = inspect.signature(operation.function)
     try:
@@ -142,7 +173,7 @@ def _bind(operation: Op, args: tuple, named: dict) -> Any:
         raise TypeError(f"{operation.name}(): {error}; it takes {signature}") from None
     bound.apply_defaults()
     operands = tuple(bound.arguments.values())
-    if type(alpha) is not int or alpha != 1:
+    if alpha is not None and not (type(alpha) is int and alpha == 1):
         operands = (operands[0], operands[1] * alpha)
     result = run(operation, operands)
     return result if out is None else into(out, result, operation.name)
@@ -150,11 +181,9 @@ def _bind(operation: Op, args: tuple, named: dict) -> Any:
 
 def run(operation: Op, operands: tuple) -> Any:
     """The general way: any device, any mixture of dtypes, numbers and absent bounds."""
-    if MISSING in operands:
-        raise TypeError(f"{operation.name}: missing argument '{operation.parameters[1]}'")
     arrays, kernel = prepare(operation, operands)
     try:
-        out = state.quiet(kernel, *arrays)
+        out = quiet(kernel, *arrays)
     except ValueError:
         error = broadcast_error(operation, operands)
         if error is None:

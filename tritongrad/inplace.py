@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.modes import state
+from .autograd.modes import quiet, state
 from .autograd.record import RESULT, check_inplace, count_write, rebase, trace
 from .autograd.variable import INFERENCE, Variable, edge_of, version_of, wrap
 from .dtype import BOOL, BY_NUMPY, FLOAT32, FLOAT64, can_cast
@@ -61,7 +61,7 @@ def run_inplace(operation: Op, name: str, args: tuple, write: Callable | None = 
     else:
         store = _general_store(operation, name, args, write)
     node = _trace_before(operation, args) if recording else None
-    state.quiet(store)
+    quiet(store)
     count_write(target, name)
     if node is not None:
         if RESULT in node.plan.tensors:
@@ -77,7 +77,7 @@ def _trace_before(operation: Op, args: tuple) -> Any:
         return None
     old = target
     if operation.saves_first:
-        old = wrap(target._array.copy(), target._node)
+        old = wrap(target._array.copy(), edge_of(target))
     return trace(operation, (old, *args[1:]), target._array, target)
 
 
@@ -175,7 +175,7 @@ def _general_store(operation: Op, name: str, args: tuple, write: Callable | None
     if write is not None:
         return functools.partial(write, *arrays)
     kernel = operation.cpu if type(target) is ndarray else operation.device
-    result = state.quiet(kernel, *arrays)
+    result = quiet(kernel, *arrays)
     check_fits(operation, name, target, result.shape, result.dtype)
     return functools.partial(assign, target, result)
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.modes import state
+from .autograd.modes import quiet, state
 from .autograd.record import RESULT, Plan, formula_names, trace, trace_outputs
-from .autograd.variable import INFERENCE, Variable, View, new, registry, version_of, wrap
-from .dtype import FLOAT32, FLOAT64
+from .autograd.variable import INFERENCE, Variable, View, edge_of, version_of, wrap
 
 ndarray = np.ndarray
 REGISTRY: dict[str, Op] = {}
@@ -54,6 +53,7 @@ class Op:
         self.formulas: dict[int, Callable] = {}
         self.differentiable: tuple[int, ...] = ()
         self.node_name = "".join(w.title() for w in self.name.split("_")) + "Backward0"
+        self.quick: list[Plan | None] = [None] * 8  # plans of trace_one and trace_two
         self._plans: dict[tuple, Plan] = {}
         self._cpu = cpu
         self._device: Callable | None = None
@@ -185,7 +185,7 @@ def into(out: Any, result: Any, name: str) -> Any:
             f"{name}: out= has shape {list(out._array.shape)}, "
             f"the result {list(result._array.shape)}"
         )
-    if state.grad and (result._node is not None or out._node is not None):
+    if state.grad and (edge_of(result) is not None or edge_of(out) is not None):
         raise RuntimeError(
             f"{name}: functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad: use the result, or no_grad()"
@@ -214,7 +214,7 @@ def apply(operation: Op, args: tuple) -> Any:
                 f"got {type(args[i]).__name__}"
             )
     kernel = operation.cpu if kind is ndarray or kind is None else operation.device
-    return finish(operation, args, state.quiet(kernel, *arrays))
+    return finish(operation, args, quiet(kernel, *arrays))
 
 
 def finish(operation: Op, args: tuple, out: Any) -> Any:
@@ -233,8 +233,11 @@ def finish(operation: Op, args: tuple, out: Any) -> Any:
         cell = version_of(args[0]) if not state.inference else INFERENCE
         result._version = cell
         if not state.inference:
-            result._view = View(args[0], operation, args[1:], cell[1])
-    elif state.inference:
+            result._node = view = View(args[0], operation, args[1:], cell[1])
+            if state.grad and operation.differentiable:
+                view.node = trace(operation, args, out, result)
+        return result
+    if state.inference:
         result._version = INFERENCE
     if state.grad and operation.differentiable:
         result._node = trace(operation, args, out, result)
@@ -269,6 +272,3 @@ def device_mismatch(name: str, args: Sequence) -> RuntimeError:
         f"{name}: expected all tensors to be on the same device, but found at least two, "
         f"{' and '.join(devices)}: move one with .to(device)"
     )
-
-
-__all__ = ["FLOAT32", "FLOAT64", "REGISTRY", "Op", "apply", "new", "op", "registry"]

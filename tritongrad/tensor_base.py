@@ -11,7 +11,6 @@ import numpy as np
 from . import printing
 from .autograd import engine
 from .autograd.graph import Node, Output, RemovableHandle
-from .autograd.modes import state
 from .autograd.variable import LEAF, Variable, edge_of, version_of, wrap
 from .devices import device, device_of_array
 from .dtype import BY_NUMPY, dtype
@@ -113,7 +112,7 @@ class TensorBase(Variable):
 
     @property
     def requires_grad(self) -> bool:
-        return self._node is not None or (self._view is not None and edge_of(self) is not None)
+        return edge_of(self) is not None
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -132,9 +131,10 @@ class TensorBase(Variable):
             raise RuntimeError(
                 f"only Tensors of floating point dtype can require gradients, got {self.dtype}"
             )
-        if requires_grad:
-            version_of(self)
-        self._node = LEAF if requires_grad else None
+        if requires_grad != (self._node is LEAF):
+            if requires_grad:
+                version_of(self)
+            self._node = LEAF if requires_grad else None
         return self
 
     @property
@@ -170,7 +170,7 @@ class TensorBase(Variable):
     def data(self, value: Any) -> None:
         if not isinstance(value, Variable):
             raise TypeError(f"data: expected a Tensor, got {type(value).__name__}")
-        if type(value._array) is not type(self._array) and self._node not in (None, LEAF):
+        if type(value._array) is not type(self._array) and not self.is_leaf:
             raise RuntimeError("data: only a leaf can be given an array of another device")
         self._array = value._array
 
@@ -222,7 +222,8 @@ class TensorBase(Variable):
 
     @property
     def output_nr(self) -> int:
-        return self._node.index if isinstance(self._node, Output) else 0
+        edge = edge_of(self)
+        return edge.index if isinstance(edge, Output) else 0
 
     # to Python and NumPy
 
@@ -230,7 +231,7 @@ class TensorBase(Variable):
         """The same memory as a NumPy array (CPU tensors that need no gradient; else `force`)."""
         if force:
             return self.detach().cpu()._array
-        if self.requires_grad and state.grad is not None:
+        if self.requires_grad:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy()"
             )

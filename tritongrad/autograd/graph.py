@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from sys import getrefcount
@@ -12,16 +13,21 @@ from typing import Any
 import numpy as np
 
 from .modes import state
-from .variable import LEAF, Variable, accumulate_lock, edge_of, version_of, wrap
+from .variable import Variable, accumulate_lock, edge_of, version_of, wrap
 
 sequence = itertools.count(1)
 
 
-class Anomaly:
-    """Whether Nodes remember the line that made them, and gradients are searched for nan."""
+anomaly: list = []  # not empty in anomaly mode: [whether gradients are searched for nan]
 
-    enabled = False
-    check_nan = True
+
+def here() -> list[str]:
+    """The lines of the caller's program that are running, without those of the library."""
+    return [
+        line
+        for line in traceback.format_stack()
+        if f"tritongrad{os.sep}" not in line.partition(", line")[0]
+    ]
 
 
 class Node:
@@ -40,8 +46,8 @@ class Node:
         self.hooks: Any = None
         self.shape = array.shape
         self.dtype = array.dtype
-        if Anomaly.enabled:
-            self.trace = traceback.format_stack()[:-2]
+        if anomaly:
+            self.trace = here()
 
     def name(self) -> str:
         """PyTorch's name of it, such as MulBackward0."""
@@ -137,8 +143,12 @@ class RemovableHandle:
 
 def save(t: Variable) -> tuple:
     """What a Node keeps of a tensor: the array, its version cell, and the version now."""
-    cell = version_of(t)
-    return t._array, cell, cell[0]
+    try:
+        cell = t._version
+        return t._array, cell, cell[0]
+    except (AttributeError, TypeError):  # not asked for before; made in inference mode
+        cell = version_of(t)
+        return t._array, cell, cell[0]
 
 
 def unpack(saved: tuple, edge: Any, with_history: bool, node: Node) -> Any:
@@ -234,7 +244,7 @@ def _run(
         if needed is not None and not any(id(e) in needed for e in edges):
             continue
         grads = node.vjp(g, create_graph)
-        if Anomaly.enabled:
+        if anomaly:
             _check_anomaly(node, grads)
         if not retain_graph:
             node.release()
@@ -336,7 +346,7 @@ def _leading_to(targets: set[int], roots: list) -> set[int]:
 
 
 def _check_anomaly(node: Node, grads: Sequence) -> None:
-    if not Anomaly.check_nan:
+    if not anomaly[0]:
         return
     for i, g in enumerate(grads):
         if g is None or g._array.dtype.kind in "biu":
@@ -348,10 +358,6 @@ def _check_anomaly(node: Node, grads: Sequence) -> None:
                 f"Function '{node.name()}' returned nan values in its {i}th output. "
                 f"Traceback of the forward call that caused it:\n{lines}"
             )
-
-
-def is_leaf(t: Variable) -> bool:
-    return t._node is None or t._node is LEAF
 
 
 __all__ = ["Node", "Output", "RemovableHandle", "backward", "edge_of", "save", "unpack"]

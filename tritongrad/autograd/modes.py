@@ -15,20 +15,37 @@ class _State(threading.local):
     """What differs from thread to thread.
 
     `grad`: operations are recorded. `inference`: results can never be recorded.
-    `quiet(f, *args)`: calls f where NumPy does not warn of inf and nan, which are results here.
-    It runs f in a context of its own, which costs a tenth of `np.errstate` and leaves the
-    caller's settings alone.
+    `quiet`: see below, the one of this thread.
     """
 
     def __init__(self) -> None:
         self.grad = True
         self.inference = False
-        context = contextvars.Context()
-        context.run(np.seterr, all="ignore")
-        self.quiet = context.run
+        self.quiet = _quiet_context().run
+
+
+def _quiet_context() -> contextvars.Context:
+    context = contextvars.Context()
+    context.run(np.seterr, all="ignore")
+    return context
 
 
 state = _State()
+shared_quiet = _quiet_context().run
+
+
+def quiet(function: Callable, *args: Any) -> Any:
+    """function(*args) where NumPy does not warn of inf and nan, which are results here.
+
+    It runs in a context of its own, which costs a tenth of `np.errstate` and leaves the caller's
+    settings alone. Two threads cannot be in one context: the second takes that of its thread.
+    """
+    try:
+        return shared_quiet(function, *args)
+    except RuntimeError as error:
+        if "cannot enter context" not in str(error):
+            raise
+    return state.quiet(function, *args)
 
 
 class _Mode:

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .graph import Node, Output, save, unpack
-from .variable import LEAF, Variable, edge_of, version_of, wrap
+from .graph import Node, Output, anomaly, here, save, sequence, unpack
+from .variable import LEAF, Variable, View, edge_of, new, refreshed, version_of, view_of, wrap
 
 RESULT = -1  # the position that stands for the operation's own result
 
@@ -19,11 +19,14 @@ class Plan:
     `tensors`    positions of the tensors to save; RESULT for the result
     `values`     positions and kinds of other arguments to save: (position, "value" or "shape")
     `formulas`   one for each edge: (formula, indices into tensors + values)
+    `pattern`    0 to 3 if all to save are the tensors (), (0,), (1,) or (0, 1);
+                 5 if it is the second argument, a number; else 4
     """
 
-    __slots__ = ("formulas", "tensors", "values", "wanted")
+    __slots__ = ("formulas", "op", "pattern", "tensors", "values", "wanted")
 
     def __init__(self, op: Any, wanted: tuple, is_tensor: tuple) -> None:
+        self.op = op
         names: list[tuple[int, str]] = []
         calls = []
         for position in wanted:
@@ -32,9 +35,15 @@ class Plan:
             names += [n for n in calls[-1][1] if n not in names]
         tensors = [n for n in names if n[1] == "value" and (n[0] == RESULT or is_tensor[n[0]])]
         values = [n for n in names if n not in tensors]
+        tensors.sort(key=lambda n: (n[0] == RESULT, n))
         order = tensors + values
         self.wanted = wanted
         self.tensors = tuple(n[0] for n in tensors)
+        patterns = [(), (0,), (1,), (0, 1)]
+        simple = not values and self.tensors in patterns
+        self.pattern = patterns.index(self.tensors) if simple else 4
+        if not tensors and values == [(1, "value")]:
+            self.pattern = 5
         self.values = tuple(values)
         self.formulas = tuple((f, tuple(order.index(n) for n in used)) for f, used in calls)
 
@@ -47,16 +56,18 @@ def formula_names(formula: Callable) -> list[str]:
 class OpNode(Node):
     """A Node of a declared operation: runs its formulas on what they asked to have saved."""
 
-    __slots__ = ("op", "outputs", "plan", "tensors", "values")
+    __slots__ = ("plan", "tensors", "values")
 
-    def __init__(self, op: Any, plan: Plan, edges: tuple, array: Any) -> None:
-        super().__init__(edges, array)
-        self.op = op
-        self.plan = plan
-        self.outputs: Any = None
+    outputs = None  # SeveralOutputs has them
+
+    __init__ = object.__init__  # the hot path fills the slots itself
+
+    @property
+    def op(self) -> Any:
+        return self.plan.op
 
     def name(self) -> str:
-        return self.op.node_name
+        return self.plan.op.node_name
 
     def vjp(self, g: Any, create_graph: bool) -> Sequence:
         if self.tensors is None:
@@ -75,7 +86,7 @@ class OpNode(Node):
         if self.outputs is not None:
             g = self._all_outputs(g)
         grads = [f(g, *[values[i] for i in used]) for f, used in self.plan.formulas]
-        return grads[0] if self.op.variadic else grads
+        return grads[0] if self.plan.op.variadic else grads
 
     def _history(self, position: int, wanted: tuple) -> Any:
         if position == RESULT:
@@ -102,7 +113,105 @@ class OpNode(Node):
             self.tensors = self.values = None
 
 
-def trace(op: Any, args: tuple, array: Any, result: Any = None) -> Any:
+class SeveralOutputs(OpNode):
+    """An OpNode whose operation has several floating outputs: their shapes and dtypes."""
+
+    __slots__ = ("outputs",)
+
+
+def trace_one(op: Any, t: Variable, array: Any, result: Any) -> Any:
+    """`trace` for the quick way: an operation on one tensor."""
+    edge = t._node
+    if edge is LEAF:
+        edge = t
+    elif type(edge) is View:
+        edge = refreshed(t, edge)
+        if edge is None:
+            return None
+    plan = op.quick[0]
+    if plan is None:
+        if not op.differentiable:
+            return None
+        plan = op.quick[0] = Plan(op, (0,), (True,))
+    return _quick_node(plan, (edge,), t, t, array, result)
+
+
+def trace_two(op: Any, a: Variable, b: Any, is_tensor: bool, array: Any, result: Any) -> Any:
+    """`trace` for the quick way: an operation on a tensor and a tensor or number."""
+    edge = a._node
+    if edge is LEAF:
+        edge = a
+    elif type(edge) is View:
+        edge = refreshed(a, edge)
+    other = b._node if is_tensor else None
+    if other is not None:
+        if other is LEAF:
+            other = b
+        elif type(other) is View:
+            other = refreshed(b, other)
+    if edge is None:
+        if other is None:
+            return None
+        key, edges = 6, (other,)
+    elif other is None:
+        key, edges = 5 if is_tensor else 1, (edge,)
+    else:
+        key, edges = 7, (edge, other)
+    plan = op.quick[key]
+    if plan is None:
+        plan = _quick_plan(op, key, is_tensor)
+        if plan is None:
+            return trace(op, (a, b), array, result)
+    return _quick_node(plan, edges, a, b, array, result)
+
+
+def _quick_plan(op: Any, key: int, is_tensor: bool) -> Plan | None:
+    """The plan for a choice of inputs that need gradients, None if not all have a formula."""
+    wanted = tuple(i for i in (0, 1) if key >> i & 1)
+    if not set(wanted) <= set(op.differentiable):
+        return None
+    op.quick[key] = Plan(op, wanted, (True, is_tensor))
+    return op.quick[key]
+
+
+def _quick_node(plan: Plan, edges: tuple, a: Any, b: Any, array: Any, result: Any) -> OpNode:
+    """An OpNode without the calls that building one takes elsewhere: this is the hot path."""
+    node = OpNode()
+    node.plan = plan
+    node.edges = edges
+    node.seq = next(sequence)
+    node.hooks = None
+    node.shape = array.shape
+    node.dtype = array.dtype
+    pattern = plan.pattern
+    node.values = node.tensors = ()
+    if pattern:
+        try:
+            if pattern == 3:
+                cell, other = a._version, b._version
+                node.tensors = ((a._array, cell, cell[0]), (b._array, other, other[0]))
+            elif pattern < 3:
+                t = a if pattern == 1 else b
+                cell = t._version
+                node.tensors = ((t._array, cell, cell[0]),)
+            elif pattern == 5:
+                node.values = (b,)
+            else:
+                _save_all(node, (a, b, result))
+        except (AttributeError, TypeError):  # no version yet, or made in inference mode
+            _save_all(node, (a, b, result))
+    if anomaly:
+        node.trace = here()
+    return node
+
+
+def _save_all(node: OpNode, args: tuple) -> None:
+    plan = node.plan
+    node.tensors = tuple([save(args[p]) for p in plan.tensors])
+    node.values = [args[p] if kind == "value" else shapes_of(args[p]) for p, kind in plan.values]
+
+
+def trace(op: Any, args: tuple, array: Any, result: Any = None, kind: type = OpNode) -> Any:
     """The Node of an operation on args that made `array`, or None if no input needs a gradient.
 
     `result` is the tensor that holds the array, needed if a formula names the result.
@@ -111,7 +220,7 @@ def trace(op: Any, args: tuple, array: Any, result: Any = None) -> Any:
         edges = tuple(edge_of(t) for t in args[0])
         if not any(e is not None for e in edges):
             return None
-        return _node(op, op.plan((0,), (False,) * len(args)), edges, args, array, result)
+        return _node(kind, op.plan((0,), (False,) * len(args)), edges, args, array, result)
     wanted = []
     edges = []
     for position in op.differentiable:
@@ -124,18 +233,14 @@ def trace(op: Any, args: tuple, array: Any, result: Any = None) -> Any:
     if not wanted:
         return None
     is_tensor = tuple([isinstance(a, Variable) for a in args])
-    return _node(op, op.plan(tuple(wanted), is_tensor), tuple(edges), args, array, result)
+    return _node(kind, op.plan(tuple(wanted), is_tensor), tuple(edges), args, array, result)
 
 
-def _node(op: Any, plan: Plan, edges: tuple, args: tuple, array: Any, result: Any) -> OpNode:
-    node = OpNode(op, plan, edges, array)
-    if plan.tensors:
-        node.tensors = tuple([save(result if p == RESULT else args[p]) for p in plan.tensors])
-    else:
-        node.tensors = ()
-    node.values = [
-        args[p] if kind == "value" else shapes_of(args[p]) for p, kind in plan.values
-    ]
+def _node(kind: type, plan: Plan, edges: tuple, args: tuple, array: Any, result: Any) -> OpNode:
+    node = kind()
+    Node.__init__(node, edges, array)
+    node.plan = plan
+    _save_all(node, (*args, result))
     return node
 
 
@@ -151,7 +256,8 @@ def trace_outputs(op: Any, args: tuple, results: Sequence) -> None:
     floats = [t for t in results if t._array.dtype.kind not in "biu"]
     if not floats:
         return
-    node = trace(op, args, floats[0]._array, floats[0])
+    kind = OpNode if len(floats) == 1 else SeveralOutputs
+    node = trace(op, args, floats[0]._array, floats[0], kind)
     if node is None:
         return
     if len(floats) == 1:
@@ -184,8 +290,8 @@ class CopySlices(Node):
 def check_inplace(t: Variable, name: str) -> None:
     """Refuse a recorded in-place change of a leaf that requires grad, or of a view of one."""
     root = t
-    while root._view is not None:
-        root = root._view.parent
+    while (view := view_of(root)) is not None:
+        root = view.parent
     if root._node is LEAF:
         what = "a leaf Variable" if root is t else "a view of a leaf Variable"
         raise RuntimeError(
@@ -207,18 +313,19 @@ def rebase(t: Variable, node: Any) -> None:
     """t was changed in place and comes from `node` now; so does the part of its base that it sees."""
     chain = []
     child = t
-    while child._view is not None:
-        chain.append((child, edge_of(child._view.parent)))
-        child = child._view.parent
+    while (view := view_of(child)) is not None:
+        chain.append((view, edge_of(view.parent)))
+        child = view.parent
     cell = version_of(t)
     cell[1] += 1
-    t._node = node
-    for child, old_edge in chain:
-        view = child._view
+    child = t
+    for view, old_edge in chain:
+        view.node = node
         view.seen = cell[1]
+        child = view.parent
         if node is not None or old_edge is not None:
-            node = CopySlices((old_edge, node), view, view.parent._array)
-        view.parent._node = node
+            node = CopySlices((old_edge, node), view, child._array)
+    child._node = node
 
 
 __all__ = ["LEAF", "check_inplace", "count_write", "rebase", "trace", "trace_outputs", "wrap"]

@@ -31,34 +31,37 @@ class Variable:
     """The part of a tensor that autograd works on.
 
     `_array`    np.ndarray or DeviceArray; its type is the device
-    `_node`     None: needs no gradient; LEAF: gradients end here; else the Node that made it
-    `_view`     None, or a View: of which tensor, by which operation
+    `_node`     None: needs no gradient; LEAF: gradients end here; the Node that made it; or, for
+                a view, the View that says of which tensor it is one, and by which operation
     `_version`  unset until asked for, then [count of in-place changes, count of those that were
                 recorded, name of the last]; one list for all views of a storage
     `_grad`     unset until the first gradient
     `_hooks`    unset until the first hook of a leaf (a Node holds those of other tensors)
     """
 
-    __slots__ = ("__weakref__", "_array", "_grad", "_hooks", "_node", "_version", "_view")
+    __slots__ = ("__weakref__", "_array", "_grad", "_hooks", "_node", "_version")
 
     _array: Any
     _node: Any
-    _view: Any
     _version: Any
     _grad: Any
     _hooks: Any
 
 
 class View:
-    """How a view came from its parent, so that a write to one moves the history of the other."""
+    """How a view came from its parent, so that a write to one moves the history of the other.
 
-    __slots__ = ("args", "op", "parent", "seen")
+    `node` is what the tensor's `_node` would be, valid for the count `seen` of recorded changes.
+    """
+
+    __slots__ = ("args", "node", "op", "parent", "seen")
 
     def __init__(self, parent: Any, op: Any, args: tuple, seen: int) -> None:
         self.parent = parent
         self.op = op
         self.args = args
-        self.seen = seen  # the count of recorded changes for which the view's Node holds
+        self.seen = seen
+        self.node: Any = None
 
 
 class _Registry:
@@ -77,7 +80,6 @@ def wrap(array: Any, node: Any = None) -> Any:
     t = new(registry.Tensor)
     t._array = array
     t._node = node
-    t._view = None
     return t
 
 
@@ -98,19 +100,26 @@ def version_of(t: Variable) -> list:
 
 def edge_of(t: Variable) -> Any:
     """Where the gradient of t flows: its Node, t itself if it is a leaf, None if it needs none."""
-    if t._view is not None:
-        refresh(t)
     node = t._node
-    return t if node is LEAF else node
+    if node is None:
+        return None
+    if node is LEAF:
+        return t
+    return refreshed(t, node) if type(node) is View else node
 
 
-def refresh(t: Variable) -> None:
-    """Give a view a new Node if the history of what it looks at has moved since it was made."""
-    view = t._view
+def view_of(t: Variable) -> View | None:
+    """How t came from its parent, None if it is no view."""
+    node = t._node
+    return node if type(node) is View else None
+
+
+def refreshed(t: Variable, view: View) -> Any:
+    """The Node of a view: a new one if the history of what it looks at has moved since."""
     cell = t._version
-    if cell is INFERENCE or view.seen == cell[1]:
-        return
-    view.seen = cell[1]
-    parent = view.parent
-    edge = edge_of(parent)
-    t._node = None if edge is None else view.op.view_node(parent, view.args, t)
+    if cell is not INFERENCE and view.seen != cell[1]:
+        view.seen = cell[1]
+        parent = view.parent
+        needs = edge_of(parent) is not None
+        view.node = view.op.view_node(parent, view.args, t) if needs else None
+    return view.node
