@@ -54,6 +54,7 @@ class Op:
         self.differentiable: tuple[int, ...] = ()
         self.node_name = "".join(w.title() for w in self.name.split("_")) + "Backward0"
         self.quick: list[Plan | None] = [None] * 8  # plans of trace_one and trace_two
+        self.entry: Any = None  # the public function
         self._plans: dict[tuple, Plan] = {}
         self._cpu = cpu
         self._device: Callable | None = None
@@ -153,6 +154,7 @@ def op(
 
 def publish(entry: Callable, operation: Op) -> Callable:
     """Give a public function its operation and `vjp`."""
+    operation.entry = entry
     entry.op = operation  # type: ignore[attr-defined]  (functions take attributes)
     entry.vjp = operation.vjp  # type: ignore[attr-defined]
     return entry

@@ -238,7 +238,8 @@ def _run(
             if slots is None:
                 slots = pending[id(parent)] = {}
                 heapq.heappush(heap, (-parent.seq, parent))
-            slots[node.index] = g
+            i = node.index  # two Outputs may stand for one place
+            slots[i] = slots[i] + g if i in slots else g
             continue
         edges = node.edges
         if needed is not None and not any(id(e) in needed for e in edges):
