@@ -57,7 +57,7 @@ def _roots(tensors: Sequence, gradients: Sequence) -> list[tuple]:
             )
         if t._array.dtype.kind in "biu":
             raise RuntimeError(f"backward: only floating tensors have gradients, got {t.dtype}")
-        roots.append((edge, graph.fit(initial_gradient(t, gradient), edge)))
+        roots.append((edge, initial_gradient(t, gradient)))
     return roots
 
 

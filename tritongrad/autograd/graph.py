@@ -151,25 +151,27 @@ def save(t: Variable) -> tuple:
         return t._array, cell, cell[0]
 
 
-def unpack(saved: tuple, edge: Any, with_history: bool, node: Node) -> Any:
+def changed_error(array: Any, cell: list, count: int, node: Node) -> RuntimeError:
+    """The error for a saved value that was changed in place before it was used."""
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: a {array.dtype} tensor of shape {list(array.shape)}, saved by "
+        f"{node.name()}, is at version {cell[0]}; expected version {count} instead. It was last "
+        f"changed by {cell[2] or 'a write'}: use the out-of-place form of that operation, or "
+        "clone() the tensor first."
+    )
+
+
+def unpack(saved: tuple, edge: Any, node: Node) -> Any:
     """The tensor that was saved, with the history that it had; refused if it was changed since."""
     array, cell, count = saved
     if cell[0] != count:
-        raise RuntimeError(
-            "one of the variables needed for gradient computation has been modified by an inplace "
-            f"operation: a {array.dtype} tensor of shape {list(array.shape)}, saved by "
-            f"{node.name()}, is at version {cell[0]}; expected version {count} instead. It was last "
-            f"changed by {cell[2] or 'a write'}: use the out-of-place form of that operation, or "
-            "clone() the tensor first."
-        )
-    if not with_history or edge is None:
-        t = wrap(array)
-    elif isinstance(edge, Variable):
+        raise changed_error(array, cell, count, node)
+    if isinstance(edge, Variable):
         if edge._array is array:
             return edge
-        t = wrap(array, Alias((edge,), array))
-    else:
-        t = wrap(array, edge)
+        edge = Alias((edge,), array)
+    t = wrap(array, edge)
     t._version = cell
     return t
 
@@ -205,73 +207,84 @@ def _run(
     accumulate: bool,
     needed: set | None,
 ) -> dict:
-    pending: dict[int, Any] = {}
+    pending: dict[int, Any] = {}  # id of an edge -> the sum of what has come in so far
     heap: list[tuple[int, Any]] = []
     leaves: list = []
     found: dict[int, Any] = {}
-    wanted = set() if targets is None else {id(t) for t in targets}
-
-    def deposit(edge: Any, g: Any) -> None:
-        key = id(edge)
-        if key in pending:
-            pending[key] = pending[key] + g
-            return
-        pending[key] = g
-        if isinstance(edge, Node):
-            heapq.heappush(heap, (-edge.seq, edge))
-        else:
-            leaves.append(edge)
-
-    for edge, g in roots:
-        deposit(edge, g)
-    del g
-    while heap:
+    wanted = () if targets is None else {id(t) for t in targets}
+    edges: Sequence = [edge for edge, _ in roots]
+    grads: Any = [g for _, g in roots]
+    del roots
+    while True:
+        for i, edge in enumerate(edges):
+            g = grads[i]
+            if edge is None or g is None or (needed is not None and id(edge) not in needed):
+                continue
+            is_leaf = isinstance(edge, Variable)
+            like = edge._array if is_leaf else edge
+            array = g._array
+            if array.shape != like.shape or array.dtype is not like.dtype:
+                g = fit(g, like)
+            key = id(edge)
+            if key in pending:
+                pending[key] = pending[key] + g
+                continue
+            pending[key] = g
+            if is_leaf:
+                leaves.append(edge)
+            else:
+                heapq.heappush(heap, (-edge.seq, edge))
+        g = grads = array = None  # else a gradient would look shared to is_unshared
+        if not heap:
+            break
         node = heapq.heappop(heap)[1]
-        g = pending.pop(id(node))
+        key = id(node)
+        g = pending.pop(key)
         if node.hooks:
             g = _run_hooks(node.hooks, g, node.name())
-        if id(node) in wanted:
-            found[id(node)] = g
-        if type(node) is Output:
-            parent = node.parent
-            slots = pending.get(id(parent))
-            if slots is None:
-                slots = pending[id(parent)] = {}
-                heapq.heappush(heap, (-parent.seq, parent))
-            i = node.index  # two Outputs may stand for one place
-            slots[i] = slots[i] + g if i in slots else g
-            continue
+        if key in wanted:
+            found[key] = g
         edges = node.edges
-        if needed is not None and not any(id(e) in needed for e in edges):
-            continue
-        grads = node.vjp(g, create_graph)
-        if anomaly:
-            _check_anomaly(node, grads)
-        if not retain_graph:
-            node.release()
-        del g
-        for edge, grad in zip(edges, grads, strict=True):
-            if edge is None or grad is None or (needed is not None and id(edge) not in needed):
-                continue
-            deposit(edge, fit(grad, edge))
-            del grad
-        del grads
+        if type(node) is Output:
+            _hand_over(node, g, pending, heap)
+            edges = ()
+        elif needed is not None and not any(id(e) in needed for e in edges):
+            edges = ()
+        else:
+            grads = node.vjp(g, create_graph)
+            if anomaly:
+                _check_anomaly(node, grads)
+            if not retain_graph:
+                node.release()
+            if len(grads) != len(edges):
+                raise RuntimeError(
+                    f"{node.name()}: {len(grads)} gradients for {len(edges)} inputs"
+                )
     for leaf in leaves:
-        g = pending.pop(id(leaf))
+        key = id(leaf)
+        g = pending.pop(key)
         hooks = getattr(leaf, "_hooks", None)
         if hooks:
             g = _run_hooks(hooks, g, "AccumulateGrad")
-        if id(leaf) in wanted:
-            found[id(leaf)] = g
-        if accumulate and (targets is None or id(leaf) in wanted):
+        if key in wanted:
+            found[key] = g
+        if accumulate and (targets is None or key in wanted):
             accumulate_grad(leaf, g, create_graph)
-        del g
     return found
 
 
-def fit(g: Any, edge: Any) -> Any:
-    """Undo broadcasting and casting: the gradient gets the shape and dtype of what it is for."""
-    like = edge._array if isinstance(edge, Variable) else edge
+def _hand_over(output: Output, g: Any, pending: dict, heap: list) -> None:
+    """Put the gradient of one of several outputs in its place with their common Node."""
+    parent = output.parent
+    slots = pending.get(id(parent))
+    if slots is None:
+        slots = pending[id(parent)] = {}
+        heapq.heappush(heap, (-parent.seq, parent))
+    slots[output.index] = g
+
+
+def fit(g: Any, like: Any) -> Any:
+    """Undo broadcasting and casting: g with the shape and dtype of `like`, an array or a Node."""
     array = g._array
     if array.shape != like.shape:
         g = sum_to_shape(g, like.shape)

@@ -6,8 +6,18 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .graph import Node, Output, anomaly, here, save, sequence, unpack
-from .variable import LEAF, Variable, View, edge_of, new, refreshed, version_of, view_of, wrap
+from .graph import Node, Output, anomaly, changed_error, here, save, sequence, unpack
+from .variable import (
+    LEAF,
+    Variable,
+    View,
+    edge_of,
+    new,
+    refreshed,
+    registry,
+    version_of,
+    view_of,
+)
 
 RESULT = -1  # the position that stands for the operation's own result
 
@@ -20,7 +30,7 @@ class Plan:
     `values`     positions and kinds of other arguments to save: (position, "value" or "shape")
     `formulas`   one for each edge: (formula, indices into tensors + values)
     `pattern`    0 to 3 if all to save are the tensors (), (0,), (1,) or (0, 1);
-                 5 if it is the second argument, a number; else 4
+                 5 and 6 if the second argument, a number, comes to the first two; else 4
     """
 
     __slots__ = ("formulas", "op", "pattern", "tensors", "values", "wanted")
@@ -42,8 +52,8 @@ class Plan:
         patterns = [(), (0,), (1,), (0, 1)]
         simple = not values and self.tensors in patterns
         self.pattern = patterns.index(self.tensors) if simple else 4
-        if not tensors and values == [(1, "value")]:
-            self.pattern = 5
+        if values == [(1, "value")] and self.tensors in ((), (0,)):
+            self.pattern = 6 if self.tensors else 5
         self.values = tuple(values)
         self.formulas = tuple((f, tuple(order.index(n) for n in used)) for f, used in calls)
 
@@ -75,18 +85,25 @@ class OpNode(Node):
                 f"Trying to backward through the graph a second time: what {self.name()} saved was "
                 "freed by the first. Pass retain_graph=True to the first backward if you need two."
             )
-        wanted = self.plan.wanted
-        values = []
-        for position, saved in zip(self.plan.tensors, self.tensors, strict=True):
-            edge = None
-            if create_graph:
-                edge = self._history(position, wanted)
-            values.append(unpack(saved, edge, create_graph, self))
-        values += self.values
+        plan = self.plan
+        values: list = []
+        if create_graph:
+            for position, saved in zip(plan.tensors, self.tensors, strict=True):
+                values.append(unpack(saved, self._history(position, plan.wanted), self))
+        else:
+            for array, cell, count in self.tensors:
+                if cell[0] != count:
+                    raise changed_error(array, cell, count, self)
+                t = new(registry.Tensor)
+                t._array = array
+                t._node = None
+                values.append(t)
+        if self.values:
+            values += self.values
         if self.outputs is not None:
             g = self._all_outputs(g)
-        grads = [f(g, *[values[i] for i in used]) for f, used in self.plan.formulas]
-        return grads[0] if self.plan.op.variadic else grads
+        grads = [f(g, *[values[i] for i in used]) for f, used in plan.formulas]
+        return grads[0] if plan.op.variadic else grads
 
     def _history(self, position: int, wanted: tuple) -> Any:
         if position == RESULT:
@@ -195,6 +212,10 @@ def _quick_node(plan: Plan, edges: tuple, a: Any, b: Any, array: Any, result: An
                 cell = t._version
                 node.tensors = ((t._array, cell, cell[0]),)
             elif pattern == 5:
+                node.values = (b,)
+            elif pattern == 6:
+                cell = a._version
+                node.tensors = ((a._array, cell, cell[0]),)
                 node.values = (b,)
             else:
                 _save_all(node, (a, b, result))
@@ -327,5 +348,3 @@ def rebase(t: Variable, node: Any) -> None:
             node = CopySlices((old_edge, node), view, child._array)
     child._node = node
 
-
-__all__ = ["LEAF", "check_inplace", "count_write", "rebase", "trace", "trace_outputs", "wrap"]
