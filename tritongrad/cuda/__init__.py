@@ -1,4 +1,4 @@
-"""Devices, memory, streams and graphs of CUDA; importing this loads neither Triton nor the driver."""
+"""Devices, memory, streams and graphs of CUDA; importing this loads no Triton and no driver."""
 
 from __future__ import annotations
 

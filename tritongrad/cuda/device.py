@@ -15,22 +15,30 @@ POISON = 0xFF  # as a byte pattern it is nan in every float dtype and -1 in ever
 
 
 class Storage:
-    """One allocation; its memory goes back to the device when the last view is dropped."""
+    """One allocation; its memory goes back to the device when the last view is dropped"""
 
-    __slots__ = ("__weakref__", "device", "home", "keep", "nbytes", "ptr", "users")
+    __slots__ = ("__weakref__", "device", "home", "nbytes", "ptr")
 
-    def __init__(self, ptr: int, nbytes: int, device: Device, home: Any, keep: Any) -> None:
+    def __init__(self, ptr: int, nbytes: int, device: Device, home: Any) -> None:
         self.ptr = ptr
         self.nbytes = nbytes
         self.device = device
-        self.home = home  # the blocks that take it back; None for foreign memory
-        self.keep = keep  # what else must live as long: a host buffer, or a foreign owner
-        self.users: set | None = None  # other streams with work on it: they delay its reuse
+        self.home = home  # the freed blocks it will join; None where there is no such thing
 
-    # The one finalizer of the library: this object is the only owner of the memory, nobody
-    # outside holds it in a cycle, and a weakref.finalize per allocation costs 1 us more.
+    # This object is the only owner of the memory, and is never part of a cycle of its own;
+    # a weakref.finalize for each allocation would cost 1 us more.
     def __del__(self) -> None:
         self.device.release(self)
+
+
+class HeldStorage(Storage):
+    """Memory that lives as long as `keep`: a host buffer, or another library's object"""
+
+    __slots__ = ("keep",)
+
+    def __init__(self, ptr: int, nbytes: int, device: Device, keep: Any) -> None:
+        super().__init__(ptr, nbytes, device, None)
+        self.keep = keep
 
 
 class Here(threading.local):
@@ -83,15 +91,15 @@ class InterpretDevice(Device):
             self.blocks[ptr] = nbytes
         self.allocated += nbytes
         self.peak = max(self.peak, self.allocated)
-        return Storage(ptr, nbytes, self, None, buffer)
+        return HeldStorage(ptr, nbytes, self, buffer)
 
     def foreign(self, ptr: int, nbytes: int, owner: Any) -> Storage:
         """Memory of somebody else's, kept alive through its owner."""
         self.blocks[ptr] = max(nbytes, self.blocks.get(ptr, 0))
         self.allocated += nbytes
-        return Storage(ptr, nbytes, self, None, owner)
+        return HeldStorage(ptr, nbytes, self, owner)
 
-    def release(self, storage: Storage) -> None:
+    def release(self, storage: HeldStorage) -> None:
         self.blocks.pop(storage.ptr, None)
         self.allocated -= storage.nbytes
         if self.poison and isinstance(storage.keep, np.ndarray):
@@ -161,12 +169,24 @@ def device_of(kind: str, index: int = 0) -> Any:
 
 
 def _create(kind: str, index: int) -> Device:
-    if kind == "interpret":
-        if index:
-            raise RuntimeError(f"device: interpret has one device, got index {index}")
-        return InterpretDevice(0)
     if kind == "cuda":
+        from tritongrad.cuda import driver
+
+        driver.initialise()
         from tritongrad.cuda.gpu import CudaDevice
 
-        return CudaDevice(index)
-    raise RuntimeError(f"device: {kind!r} has no device arrays; use 'cuda' or 'interpret'")
+        made: Device = CudaDevice(index)
+    elif kind == "interpret":
+        if index:
+            raise RuntimeError(f"device: interpret has one device, got index {index}")
+        made = InterpretDevice(0)
+    else:
+        raise RuntimeError(f"device: {kind!r} has no device arrays; use 'cuda' or 'interpret'")
+    try:  # so that users' kernels take its tensors, and Triton never asks PyTorch for a device
+        from tritongrad.cuda.triton_driver import install
+    except ImportError as error:
+        raise RuntimeError(
+            f"{kind} needs Triton ({error}): pip install 'tritongrad[cuda]'"
+        ) from error
+    install()
+    return made

@@ -14,10 +14,10 @@ from cuda.bindings import driver as cu
 
 from tritongrad.cuda import driver
 from tritongrad.cuda.array import CudaArray
-from tritongrad.cuda.device import POISON, Device, Storage, device_of, here
-from tritongrad.cuda.memory import Memory, join_users, rounded
+from tritongrad.cuda.device import POISON, Device, HeldStorage, Storage, device_of, here
+from tritongrad.cuda.memory import Memory
 from tritongrad.cuda.pinned import mark_used, pinned_owner
-from tritongrad.cuda.streams import POOLED, Lane, new_lane
+from tritongrad.cuda.streams import POOLED, Lane, after, new_lane
 
 ATTRIBUTES = {
     "major": "COMPUTE_CAPABILITY_MAJOR",
@@ -118,19 +118,18 @@ class CudaDevice(Device):
     def allocate(self, nbytes: int) -> Storage:
         if here.device is not self:
             self.bind()
-        home = here.lane.home
         if not nbytes:
-            return Storage(0, 0, self, home, None)
+            return Storage(0, 0, self, None)
+        home = here.lane.home
         size = (nbytes + 511) & -512  # memory.rounded, without the call
         memory = self.memory
         ptr = home.take(size) or self._obtain(size)
-        memory.count += 1
         memory.allocated += size
         if memory.allocated > memory.peak:
             memory.peak = memory.allocated
         if memory.poison:
             self.memset(ptr, POISON, nbytes)
-        return Storage(ptr, nbytes, self, home, None)
+        return Storage(ptr, nbytes, self, home)
 
     def _obtain(self, size: int) -> int:
         lane = here.lane
@@ -140,18 +139,16 @@ class CudaDevice(Device):
 
     def foreign(self, ptr: int, nbytes: int, owner: Any) -> Storage:
         """Memory of somebody else's, kept alive through its owner."""
-        return Storage(ptr, nbytes, self, None, owner)
+        return HeldStorage(ptr, nbytes, self, owner)
 
     def release(self, storage: Storage) -> None:
         home = storage.home
-        if home is None or not storage.ptr:
+        if home is None:
             return
         memory = self.memory
         size = (storage.nbytes + 511) & -512
-        memory.count -= 1
         memory.allocated -= size
-        careful = storage.users or memory.poison or self.capture is not None
-        if careful and not self._release_with_care(storage, size):
+        if memory.careful and not self._release_with_care(storage, size):
             return
         if not home.give(size, storage.ptr) and not driver.forked():
             if here.device is not self:
@@ -164,16 +161,23 @@ class CudaDevice(Device):
             return False
         if here.device is not self:
             self.bind()
-        capture = self.capture
-        if capture is not None and capture.defer(storage, size):
-            return False
-        if storage.users and capture is None:
-            join_users(storage)
-        if self.memory.poison and capture is None:
-            count = rounded(storage.nbytes)
-            code = cu.cuMemsetD8Async(storage.ptr, POISON, count, storage.home.owner.handle)
+        memory, capture = self.memory, self.capture
+        if capture is not None:
+            memory.watched.pop(storage.ptr, None)
+            return not capture.defer(storage, size)
+        lane = storage.home.owner
+        for user in memory.watched.pop(storage.ptr, ()):
+            after(user, lane)
+        if memory.poison:
+            code = cu.cuMemsetD8Async(storage.ptr, POISON, size, lane.handle)
             driver.check(code, "cuMemsetD8Async")
+        memory.be_careful()
         return True
+
+    def record(self, capture: Any) -> None:
+        """Begin or, with None, end recording a graph."""
+        self.capture = capture
+        self.memory.be_careful()
 
     # Copies; all in the order of the current stream.
 

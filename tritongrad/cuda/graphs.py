@@ -108,7 +108,8 @@ class CUDAGraph:
         mode = MODES[capture_error_mode]
         capture = Capture(lane)
         check(cu.cuStreamBeginCapture(lane.handle, mode), "cuStreamBeginCapture")
-        self.capture = device.capture = lane.capture = capture
+        self.capture = lane.capture = capture
+        device.record(capture)
         lane.home = capture.blocks
 
     def capture_end(self) -> None:
@@ -128,7 +129,8 @@ class CUDAGraph:
             raise RuntimeError("graph: no capture is running; begin with tritongrad.cuda.graph(g)")
         capture.open = False
         lane = capture.lane
-        lane.device.capture = lane.capture = None
+        lane.capture = None
+        lane.device.record(None)
         lane.home = lane.blocks
         return check(cu.cuStreamEndCapture(lane.handle), "cuStreamEndCapture")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import numpy as np
 from tritongrad.cuda.array import CudaArray, DeviceArray
 from tritongrad.cuda.device import here
 
-_entries: dict[tuple, Any] = {}  # everything a compilation depends on -> loaded kernel
 PLAIN = (int, bool, float, str, type(None))  # constexpr types that hash by what they say
+SCALARS = (np.float64, types.NoneType, float, bool)
+
+_bound: dict[tuple, Bound] = {}
 
 
 def launch(
@@ -30,75 +33,160 @@ def launch(
     A float is passed as float32, an np.float64 as float64, an int as int32 if it fits, else as
     int64 (uint64), and as a constant if it is 1: what Triton would do, with np.float64 added.
     """
-    first = args[0] if args else None
-    if type(first) is not CudaArray:
-        first = next((arg for arg in args if isinstance(arg, DeviceArray)), None)
-        if type(first) is not CudaArray:
-            options = (num_warps, num_stages, num_ctas, enable_fp_fusion)
-            return _elsewhere(first, kernel, grid, args, options, constexprs)
-    device = first.storage.device
+    key = [id(kernel), num_warps, num_stages, num_ctas, enable_fp_fusion]
+    for name, value in constexprs.items():
+        kind = type(value)
+        key += (name, kind, value if kind in PLAIN else id(value))
+    bound = _bound.get(frozen := tuple(key))
+    if bound is None:
+        options = (num_warps, num_stages, num_ctas, enable_fp_fusion)
+        bound = _bound[frozen] = Bound(kernel, options, constexprs)
+    bound(grid, *args)
+
+
+def bind(kernel: Any, *, num_warps: int = 4, num_stages: int = 3, **constexprs: Any) -> Bound:
+    """launch() with its constants given once: `bind(kernel, BLOCK=1024)(grid, x, y, n)`"""
+    return Bound(kernel, (num_warps, num_stages, 1, False), constexprs)
+
+
+class Bound:
+    """A kernel with its constants and options, and a plan for each tuple of argument types"""
+
+    __slots__ = ("constexprs", "entries", "kernel", "options", "plans")
+
+    def __init__(self, kernel: Any, options: tuple, constexprs: dict[str, Any]) -> None:
+        self.kernel = kernel  # it and the constexprs live as long as their ids are keys
+        self.options = options
+        self.constexprs = constexprs
+        self.plans: dict[tuple, Callable] = {}
+        self.entries: dict[tuple, Any] = {}  # what else the machine code depends on -> kernel
+
+    def __call__(self, grid: tuple[int, ...], *args: Any) -> None:
+        kinds = tuple(map(type, args))
+        plan = self.plans.get(kinds)
+        if plan is None:
+            plan = self.plans[kinds] = self.typed(*kinds)
+        plan(grid, *args)
+
+    def typed(self, *kinds: type) -> Callable:
+        """The launch for arguments of these types, without looking at them again each time."""
+        arrays = [kind for kind in kinds if issubclass(kind, DeviceArray)]
+        if not arrays:
+            raise RuntimeError(
+                f"launch: no argument of {self.kernel.__name__} is a device array; pass one"
+            )
+        if len(set(arrays)) > 1:
+            raise RuntimeError(
+                f"launch: arguments of {self.kernel.__name__} lie on different devices: "
+                f"{sorted(kind.__name__ for kind in set(arrays))}"
+            )
+        return gpu_plan(self, kinds) if arrays[0] is CudaArray else self.elsewhere
+
+    def elsewhere(self, grid: tuple, *args: Any) -> None:
+        """A launch on a device that is not a GPU."""
+        array = next(arg for arg in args if isinstance(arg, DeviceArray))
+        names = ("num_warps", "num_stages", "num_ctas", "enable_fp_fusion")
+        options = dict(zip(names, self.options, strict=True))
+        array.device.launch(self.kernel, grid, args, options, self.constexprs)
+
+    def prepare(self, key: tuple, device: Any, args: tuple) -> Any:
+        """Compile the kernel for such arguments and load it on the device."""
+        from tritongrad.cuda.compile import specialise
+        from tritongrad.cuda.loaded import load
+
+        made = specialise(self.kernel, args, self.options, self.constexprs, device.arch)
+        entry = self.entries[key] = load(device, made, len(args))
+        return entry
+
+
+# The work of one launch, written out for the types of its arguments: a loop over them would cost
+# 1.5 us more than the 1.2 us that this takes beside the driver's call.
+PLAN = """
+def plan(grid, {names}):
+    device = {first}.storage.device
     if here.device is not device:
         device.bind()
     lane = here.lane
     home = lane.home
-    key: list = [device, id(kernel), num_warps, num_stages, num_ctas, enable_fp_fusion]
-    values = []
-    for arg in args:
-        kind = type(arg)
-        if kind is CudaArray:
-            ptr = arg.ptr
-            key.append((arg.dtype,) if ptr & 15 else arg.dtype)
-            values.append(ptr)
-            if arg.storage.home is not home:
-                note_foreign_use(arg.storage, device, lane)
-        else:
-            key.append(_class_of(arg) if kind is not int or not 1 < arg < 2**31 else not arg & 15)
-            values.append(arg)
-    for name, value in constexprs.items():
-        kind = type(value)
-        key += (name, kind, value if kind in PLAIN else id(value))
-    entry = _entries.get(frozen := tuple(key))
+{arrays}
+    key = (device, {key})
+    entry = get(key)
     if entry is None:
-        options = (num_warps, num_stages, num_ctas, enable_fp_fusion)
-        entry = _entries[frozen] = _prepare(device, kernel, args, options, constexprs)
-    if entry.pick is not None:
-        values = entry.pick(values)
-    gx, gy, gz = grid if len(grid) == 3 else (*grid, 1, 1)[:3]
+        entry = bound.prepare(key, device, ({names},))
+    if len(grid) == 1:
+        gx = grid[0]
+        gy = gz = 1
+    else:
+        gx, gy, gz = grid if len(grid) == 3 else (*grid, 1)
     if entry.special is not None:
-        entry.special.run(device, entry.function, lane, gx, gy, gz, values)
-        return None
+        values = ({values},) if entry.pick is None else entry.pick(({values},))
+        return entry.special.run(device, entry.function, lane, gx, gy, gz, values)
     try:
         buffer, params = entry.local.state
     except AttributeError:
         buffer, params = entry.new_state()
     try:
-        entry.pack_into(buffer, 0, *values, 0, 0)
-    except (struct.error, OverflowError):
-        entry.pack_exactly(buffer, values)
+        if entry.pick is None:
+            entry.pack_into(buffer, 0, {values}, 0, 0)
+        else:
+            entry.pack_into(buffer, 0, *entry.pick(({values},)), 0, 0)
+    except pack_errors:
+        entry.pack_exactly(buffer, ({values},) if entry.pick is None else entry.pick(({values},)))
     result = entry.call(
         entry.function, gx, gy, gz, entry.threads, 1, 1, entry.shared, lane.handle, params, 0
     )
-    if result[0] or device.synchronous:
+    if result[0]:
         entry.after(device, result, lane, gx, gy, gz)
-    return None
+"""
+ARRAY = """
+    if {name}.storage.home is not home:
+        note_foreign_use({name}.storage, device, lane)
+    p{name} = {name}.ptr"""
 
 
-def _class_of(arg: Any) -> Any:
-    """What of a scalar argument the compiled code depends on, never coarser than Triton."""
-    if type(arg) is int:
-        if arg == 1:
-            return "1"
-        aligned = not arg & 15
-        if -(2**31) <= arg < 2**31:
-            return aligned
-        return ("i64" if arg < 2**63 else "u64", aligned)
-    if type(arg) in (float, bool, np.float64, types.NoneType):
-        return type(arg)
-    if isinstance(arg, DeviceArray):
-        raise RuntimeError(f"launch: arguments lie on different devices, one on {arg.device}")
-    raise TypeError(
-        f"launch: cannot pass a {type(arg).__name__}; pass a device array, int, float or bool"
+def gpu_plan(bound: Bound, kinds: tuple[type, ...]) -> Callable:
+    """PLAN for arguments of these types; its key is never coarser than Triton's own"""
+    names = [f"a{i}" for i in range(len(kinds))]
+    arrays, key, values = [], [], []
+    for name, kind in zip(names, kinds, strict=True):
+        values.append(f"p{name}" if kind is CudaArray else name)
+        if kind is CudaArray:
+            arrays.append(ARRAY.format(name=name))
+            key.append(f"{name}.dtype, p{name} & 15")
+        elif kind is int:
+            key.append(f"(not {name} & 15) if 1 < {name} < 2147483648 else class_of({name})")
+        elif kind not in SCALARS:
+            raise TypeError(
+                f"launch: cannot pass a {kind.__name__} to {bound.kernel.__name__}; pass a device "
+                "array, int, float or bool"
+            )
+    source = PLAN.format(
+        names=", ".join(names),
+        first=names[kinds.index(CudaArray)],
+        arrays="".join(arrays),
+        key=", ".join(key),
+        values=", ".join(values),
     )
+    known = {
+        "bound": bound,
+        "class_of": class_of,
+        "get": bound.entries.get,
+        "here": here,
+        "note_foreign_use": note_foreign_use,
+        "pack_errors": (struct.error, OverflowError),
+    }
+    exec(source, known)
+    return known["plan"]
+
+
+def class_of(value: int) -> Any:
+    """What of an integer argument the machine code depends on."""
+    if value == 1:
+        return "1"
+    aligned = not value & 15
+    if -(2**31) <= value < 2**31:
+        return aligned
+    return ("i64" if value < 2**63 else "u64", aligned)
 
 
 def note_foreign_use(storage: Any, device: Any, lane: Any) -> None:
@@ -108,24 +196,4 @@ def note_foreign_use(storage: Any, device: Any, lane: Any) -> None:
     if lane.capture is not None:
         lane.capture.keep(storage)
     elif storage.home is not None:
-        if storage.users is None:
-            storage.users = set()
-        storage.users.add(lane)
-
-
-def _elsewhere(
-    first: Any, kernel: Any, grid: tuple, args: tuple, options: tuple, constexprs: dict
-) -> None:
-    """A launch on a device that is not a GPU."""
-    if first is None:
-        raise RuntimeError(f"launch: no argument of {kernel.__name__} is a device array; pass one")
-    first.device.launch(kernel, grid, args, options, constexprs)
-
-
-def _prepare(device: Any, kernel: Any, args: tuple, options: tuple, constexprs: dict) -> Any:
-    """The kernel compiled for such arguments and loaded on the device."""
-    from tritongrad.cuda.compile import specialise
-    from tritongrad.cuda.loaded import load
-
-    specialised = specialise(kernel, args, options, constexprs, device.arch)
-    return load(device, specialised, len(args))
+        device.memory.watch(storage.ptr, lane)

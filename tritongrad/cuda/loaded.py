@@ -105,7 +105,7 @@ class Launchable:
             device.memset(profile.ptr, 0, profile.nbytes)
         buffer, params = getattr(self.local, "state", None) or self.new_state()
         self.pack_exactly(buffer, values, scratch.ptr, profile.ptr)
-        if self.special is None or not (attrs := attributes(binary)):
+        if not (attrs := attributes(binary)):
             grid = (gx, gy, gz, self.threads, 1, 1)
             result = cu.cuLaunchKernel(function, *grid, self.shared, lane.handle, params, 0)
         else:
@@ -131,6 +131,8 @@ class Entry(Launchable):
         self.pick = picker(binary.kept, arguments)
         loaded = load_function(binary.cubin, binary.name, binary.shared, binary.num_ctas)
         self.library, kernel, self.function = loaded
+        if device.synchronous:
+            self.special = self
         if not offsets_agree(kernel, self.layout):
             self.special = Fallback(self, source)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from tritongrad.errors import OutOfMemoryError
 
 if TYPE_CHECKING:
-    from tritongrad.cuda.device import Storage
     from tritongrad.cuda.gpu import CudaDevice
 
 ROUND = 512  # bytes; every block starts at a multiple of it
@@ -74,10 +73,12 @@ class Memory:
     def __init__(self, device: CudaDevice, cu: Any) -> None:
         self.device = device
         self.cu = cu
-        self.allocated = self.peak = self.count = self.retries = 0
+        self.allocated = self.peak = self.retries = 0
         self.poison = os.environ.get("TRITONGRAD_POISON") == "1"
         self.direct = os.environ.get("TRITONGRAD_NO_POOL") == "1"
         self.pool = None if self.direct else self._create_pool()
+        self.watched: dict[int, set] = {}  # block -> lanes with work on it, beside its own
+        self.be_careful()
 
     def _create_pool(self) -> Any:
         """The driver's pool, told to keep what it has instead of unmapping it when we wait."""
@@ -91,6 +92,16 @@ class Memory:
         keep_all = cu.cuuint64_t(2**64 - 1)
         check(cu.cuMemPoolSetAttribute(pool, threshold, keep_all), "cuMemPoolSetAttribute")
         return pool
+
+    def watch(self, block: int, lane: Any) -> None:
+        """A lane other than its own uses a block: reuse has to wait for it."""
+        self.watched.setdefault(block, set()).add(lane)
+        self.careful = True
+
+    def be_careful(self) -> None:
+        """Whether releasing a block has to look at more than its size."""
+        capturing = self.device.capture is not None
+        self.careful = bool(self.poison or self.watched or capturing)
 
     # The driver's side of one block.
 
@@ -185,7 +196,7 @@ class Memory:
             "free": free,
             "total": total,
         }
-        lines = [f"{self.device}: {self.count} tensors, {self.retries} retries when full"]
+        lines = [f"{self.device}: {self.retries} retries when full"]
         lines += [f"  {name:<24}{size:>16} bytes  {_human(size)}" for name, size in rows.items()]
         return "\n".join(lines)
 
@@ -193,17 +204,6 @@ class Memory:
 def rounded(nbytes: int) -> int:
     """The size of the block that holds so many bytes."""
     return (nbytes + ROUND - 1) & -ROUND
-
-
-def join_users(storage: Storage) -> None:
-    """Make the home stream of freed memory wait for the other streams that use it."""
-    from tritongrad.cuda.streams import Event, Stream
-
-    home = Stream(lane=storage.home.owner)
-    for lane in storage.users or ():
-        event = Event()
-        event.record(Stream(lane=lane))
-        event.wait(home)
 
 
 def _human(nbytes: int) -> str:

@@ -29,6 +29,11 @@ class Lane:
         self.capture: Capture | None = None  # while a graph is captured; home is then the graph's
 
 
+def after(first: Lane, then: Lane) -> None:
+    """Work queued on `then` from here on runs after what `first` holds now."""
+    Stream(lane=then).wait_stream(Stream(lane=first))
+
+
 def new_lane(device: CudaDevice) -> Lane:
     """A driver stream that does not wait for the legacy default stream."""
     flag = cu.CUstream_flags.CU_STREAM_NON_BLOCKING
