@@ -311,7 +311,7 @@ def signed_types(stock_to_ir=tl.dtype.to_ir):
 
 _functions, _modules = {}, {}
 semantic = Semantic(Builder())
-_reductions = Reductions(Value, interpreted)
+_reductions = Reductions(Value)
 _replacements = {
     id(tl.range): loop,
     id(tl.static_range): unrolled,

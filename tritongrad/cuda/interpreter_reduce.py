@@ -2,26 +2,25 @@
 
 import numpy as np
 import triton.language as tl
-from triton.language import standard
 from triton.runtime.interpreter import TensorHandle
 
 from .interpreter_builder import numpy_dtype
 
+# A combine function that only applies an operator runs as the ufunc: told by its bytecode.
 UFUNCS = {
-    "_sum_combine": np.add,
-    "_prod_combine": np.multiply,
-    "_xor_combine": np.bitwise_xor,
-    "_or_combine": np.bitwise_or,
+    (lambda a, b: a + b).__code__.co_code: np.add,
+    (lambda a, b: a * b).__code__.co_code: np.multiply,
+    (lambda a, b: a & b).__code__.co_code: np.bitwise_and,
+    (lambda a, b: a | b).__code__.co_code: np.bitwise_or,
+    (lambda a, b: a ^ b).__code__.co_code: np.bitwise_xor,
 }
 
 
 class Reductions:
     """tl.reduce and tl.associative_scan over values of class `value`."""
 
-    def __init__(self, value, interpreted):
+    def __init__(self, value):
         self.value = value
-        known = {n: getattr(standard, n) for n in UFUNCS if hasattr(standard, n)}
-        self.ufuncs = {interpreted(known[name]): UFUNCS[name] for name in known}
 
     def reduce(self, input, axis, combine_fn, keep_dims=False, **_):
         """Pairs neighbours until one is left: the order never depends on other axes."""
@@ -62,7 +61,14 @@ class Reductions:
         blocks = [np.moveaxis(v.handle.data, axis, -1) for v in inputs]
         blocks = [b[..., ::-1] if reverse else b for b in blocks]
         size, step = blocks[0].shape[-1], 1
+        ufunc = ufunc_of(combine_fn, kinds)
         while step < size:
+            if ufunc is not None:
+                (block,) = blocks
+                later = ufunc(block[..., :-step], block[..., step:])
+                blocks = [np.concatenate([block[..., :step], later], -1)]
+                step *= 2
+                continue
             before = [np.roll(b, step, -1) for b in blocks]
             combined = self.combine(combine_fn, kinds, before, blocks)
             later = np.arange(size) >= step
@@ -75,8 +81,8 @@ class Reductions:
 
     def combine(self, combine_fn, kinds, left, right):
         """One step over all pairs at once."""
-        ufunc = self.ufuncs.get(combine_fn)
-        if ufunc is not None and tl.bfloat16 not in kinds and tl.int1 not in kinds:
+        ufunc = ufunc_of(combine_fn, kinds)
+        if ufunc is not None:
             return [ufunc(a, b) for a, b in zip(left, right, strict=True)]
         values = [self.wrap(b, k) for b, k in zip((*left, *right), kinds * 2, strict=True)]
         result = combine_fn(*values)
@@ -90,3 +96,11 @@ class Reductions:
             return self.value(TensorHandle(data.astype(numpy_dtype(kind)), kind), kind)
         block = tl.block_type(kind, list(data.shape))
         return self.value(TensorHandle(data.astype(numpy_dtype(kind), copy=False), kind), block)
+
+
+def ufunc_of(combine_fn, kinds):
+    """The ufunc that a combine function of one value stands for, if NumPy computes it as is."""
+    code = combine_fn.python.__code__
+    if len(kinds) != 1 or kinds[0] in (tl.bfloat16, tl.int1) or code.co_argcount != 2:
+        return None
+    return UFUNCS.get(code.co_code)
