@@ -8,7 +8,7 @@ from .autograd.variable import registry
 from .devices import as_device
 from .dtype import as_dtype
 from .inplace import inplace
-from .ops import activation, compare, elementwise, linalg, reduce, shape
+from .ops import activation, compare, elementwise, linalg, reduce, scan, shape, statistics
 from .tensor_base import TensorBase
 
 
@@ -103,6 +103,32 @@ class Tensor(TensorBase):
     isinf = compare.isinf
     isfinite = compare.isfinite
 
+    # reductions
+
+    sum = reduce.sum
+    nansum = statistics.nansum
+    mean = reduce.mean
+    nanmean = statistics.nanmean
+    prod = reduce.prod
+    max = statistics.max
+    min = statistics.min
+    amax = reduce.amax
+    amin = reduce.amin
+    aminmax = statistics.aminmax
+    argmax = reduce.argmax
+    argmin = reduce.argmin
+    any = reduce.any
+    all = reduce.all
+    var = statistics.var
+    std = statistics.std
+    norm = statistics.norm
+    logsumexp = reduce.logsumexp
+    median = statistics.median
+    quantile = statistics.quantile
+    count_nonzero = statistics.count_nonzero
+    cumsum = scan.cumsum
+    cumprod = scan.cumprod
+
     # in place
 
     add_ = __iadd__ = inplace(elementwise.add)
@@ -194,7 +220,6 @@ class Tensor(TensorBase):
         return random.fill("uniform", self, generator, to - from_, from_)
 
     mm = linalg.mm
-    sum = reduce.sum
     t = shape.t
     reshape = shape.reshape
     clone = shape.clone

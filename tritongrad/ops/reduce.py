@@ -1,61 +1,266 @@
-"""Reductions: sums, means, extremes over any dims."""
+"""Reductions: sums, means, products, extremes, truths, variances and norms over any dims."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
+from ..autograd.modes import state
+from ..dtype import FLOAT32, FLOAT64, INT64, as_dtype, is_float
+from ..front import front, quickly, recorded
 from ..op import op
-from ..samples import Rand
+from ..samples import Bools, Ints, Rand
+from . import shape as shapes
+from .dims import check_dim as check_dim
+from .dims import count_of, dims_of, floating, kept, nonempty_dims, spread, tensor
+from .elementwise import where
 
 Tensor = Any
 
-OVER = [
-    (Rand((3, 4)),),
-    (Rand((3, 4)), 1),
-    (Rand((2, 3, 4)), (0, 2), True),
-    (Rand((2, 3, 4)), -2),
-    (Rand(()),),
-    (Rand((0, 3)),),
-    (Rand((0, 3)), 0),
+SHAPES = [((3, 4),), ((3, 4), 1), ((2, 3, 4), (0, 2), True), ((2, 3, 4), -2), ((),), ((1, 5), 0)]
+OVER: list[tuple] = [(Rand(shape), *rest) for shape, *rest in SHAPES] + [(Rand((0, 3)), 1)]
+SUMS = [*OVER, (Rand((0, 3)),), (Rand((3, 0)), -1, True), (Ints((3, 4)), 0)]
+APART = [(Rand(shape, distinct=True), *rest) for shape, *rest in SHAPES] + [(Rand((0, 3)), 1)]
+INDEXED = [
+    (Rand((3, 4), distinct=True),),
+    (Rand((2, 3, 4), distinct=True), -2, True),
+    (Rand(()), 0),
+    (Rand((0, 3)), 1),
+]
+TRUTHS = [(Bools((3, 4)),), (Bools((2, 3, 4)), (0, 2), True), (Ints((3, 4)), -1), (Rand((0, 3)), 0)]
+AROUND = [
+    (Rand((3, 4)), (0, 1), 1, False),
+    (Rand((3, 4)), -1, 0, True),
+    (Rand((2, 3, 4)), (0, 2), 1, False),
+    (Rand((0, 3)), 1, 1, False),
 ]
 
 
-def dims_of(name: str, input: Any, dim: Any) -> tuple:
-    """The dims meant by `dim`: None and () are all of them. Sorted, not negative."""
-    n = input.ndim
-    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
-        return tuple(range(n))
-    dims = [check_dim(name, d, n) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
-    if len(set(dims)) != len(dims):
-        raise RuntimeError(f"{name}: dim {dim} appears multiple times in the list of dims")
-    return tuple(sorted(d for d in dims if d < n))
+def summed(name: str, input: Any, dtype: Any) -> tuple[Any, np.dtype]:
+    """The input of a sum, and the dtype of the result: int64 for integers and bools."""
+    source = tensor(name, input)._array.dtype
+    if dtype is None:
+        return input, source if is_float(source) else INT64
+    target = as_dtype(dtype).numpy
+    return input if is_float(target) else input.detach(), target
 
 
-def check_dim(name: str, dim: Any, n: int) -> int:
-    """dim counted from the front; IndexError outside of [-n, n-1]."""
-    if not hasattr(dim, "__index__") or isinstance(dim, bool):
-        raise TypeError(f"{name}: argument 'dim' must be an int, got {type(dim).__name__}")
-    dim = dim.__index__()
-    reach = max(n, 1)
-    if not -reach <= dim < reach:
-        raise IndexError(
-            f"{name}: Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], "
-            f"but got {dim})"
-        )
-    return dim % reach
-
-
-def spread(g: Any, shape: tuple, dim: tuple, keepdim: bool) -> Any:
-    """The gradient of a reduction, expanded over the dims that were reduced."""
-    if not keepdim:
-        g = g.reshape([1 if d in dim else size for d, size in enumerate(shape)])
-    return g.expand(shape)
-
-
-@op(samples=OVER)
+@op(samples=[*SUMS, (Rand((3, 4)), 1, False, as_dtype("float64"))])
 def sum(input: Tensor, dim=None, keepdim=False, dtype=None):
     """Sum over dims (all if none are given); integers and bools are summed as int64."""
+    input, dtype = summed("sum", input, dtype)
     return input, dims_of("sum", input, dim), keepdim, dtype
 
 
 sum.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim))
+_sum = sum
+
+
+def _add_up(a):
+    """One rounding to float32: the sum of so few in float64 is exact to far below it."""
+    return np.asarray(np.add.reduce(a, None, FLOAT64), FLOAT32)
+
+
+@front(_sum)
+def sum(input, dim=None, keepdim=False, dtype=None):
+    """Sum over dims (all if none are given); integers and bools are summed as int64."""
+    if dim is None and dtype is None and not keepdim and not state.inference:
+        a = getattr(input, "_array", None)
+        if type(a) is np.ndarray and a.dtype is FLOAT32 and a.size < 1 << 16:
+            grad = input._node is not None and state.grad
+            args = (input, tuple(range(a.ndim)), False, FLOAT32)
+            return recorded(_sum.op, args, quickly(_add_up, a), grad)
+    return _sum(input, dim, keepdim, dtype)
+
+
+@op(samples=[*OVER, (Rand((3, 4)), 1, False, as_dtype("float64"))])
+def mean(input: Tensor, dim=None, keepdim=False, dtype=None):
+    """Mean over dims (all if none are given); integers must be converted first."""
+    target = tensor("mean", input)._array.dtype if dtype is None else as_dtype(dtype).numpy
+    if not is_float(target):
+        raise RuntimeError(
+            "mean: could not infer output dtype. Input dtype must be either a floating point or "
+            f"complex dtype. Got {input.dtype}: convert it with .float(), or pass a floating dtype="
+        )
+    return input, dims_of("mean", input, dim), keepdim, target
+
+
+def _mean_input(g, input_shape, dim, keepdim):
+    return spread(g / max(count_of(input_shape, dim), 1), input_shape, dim, keepdim)
+
+
+mean.vjp(input=_mean_input)
+
+
+@op(samples=SUMS)
+def prod(input: Tensor, dim=None, keepdim=False, dtype=None):
+    """Product over dims (all if none are given); integers and bools are multiplied as int64."""
+    input, dtype = summed("prod", input, dtype)
+    return input, dims_of("prod", input, dim), keepdim, dtype
+
+
+def products_of_others(x: Any) -> Any:
+    """For each element of the last dim the product of all others: no quotient, so zeros are right.
+
+    Up a tree of pairs, then down: the others of an element are its pair's others times its partner.
+    """
+    n = x.shape[-1]
+    if n <= 1:
+        return x.new_ones(x.shape)
+    half = n // 2
+    left, right, odd = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    above = products_of_others(shapes.cat([left * right, odd], -1) if n % 2 else left * right)
+    pair = above[..., :half]
+    return shapes.cat([pair * right, pair * left, above[..., half:]], -1)
+
+
+def _prod_input(g, input, dim, keepdim):
+    shape = tuple(input.shape)
+    if not input.numel():
+        return input.new_zeros(shape)
+    wide = input if input.element_size() > 2 else input.float()
+    order = [d for d in range(len(shape)) if d not in dim] + list(dim)
+    moved = wide.permute(order)
+    rows = moved.reshape([-1, count_of(shape, dim)])
+    others = products_of_others(rows).reshape(moved.shape)
+    return kept(g, shape, dim, keepdim) * others.permute([order.index(d) for d in range(len(shape))])
+
+
+prod.vjp(input=_prod_input)
+
+
+@op(samples=APART)
+def amax(input: Tensor, dim=(), keepdim=False):
+    """Largest element over dims (all if none are given); nan wins; ties share the gradient."""
+    return input, nonempty_dims("amax", input, dim), keepdim
+
+
+@op(samples=APART)
+def amin(input: Tensor, dim=(), keepdim=False):
+    """Smallest element over dims (all if none are given); nan wins; ties share the gradient."""
+    return input, nonempty_dims("amin", input, dim), keepdim
+
+
+def share_ties(g, input, result, dim, keepdim):
+    """g in equal parts to the elements that equal the result; nan equals nan here."""
+    shape = tuple(input.shape)
+    tie = (input == kept(result, shape, dim, keepdim)).logical_or(input.isnan())
+    return where(tie, kept(g, shape, dim, keepdim) / _sum(tie, dim, True), 0)
+
+
+amax.vjp(input=share_ties)
+amin.vjp(input=share_ties)
+
+
+def _index_args(name: str, input: Any, dim: Any, keepdim: bool) -> tuple:
+    tensor(name, input)
+    if dim is not None:
+        dim = check_dim(name, dim, input.ndim)
+    nonempty_dims(name, input, dim)
+    return input, dim, keepdim
+
+
+@op(samples=INDEXED)
+def argmax(input: Tensor, dim=None, keepdim=False):
+    """Index of the first largest element along dim (of all in order if None); nan wins."""
+    return _index_args("argmax", input, dim, keepdim)
+
+
+@op(samples=INDEXED)
+def argmin(input: Tensor, dim=None, keepdim=False):
+    """Index of the first smallest element along dim (of all in order if None); nan wins."""
+    return _index_args("argmin", input, dim, keepdim)
+
+
+@op(samples=TRUTHS)
+def any(input: Tensor, dim=None, keepdim=False):
+    """Whether some element over dims is true (not 0)."""
+    return input, dims_of("any", input, dim), keepdim
+
+
+@op(samples=TRUTHS)
+def all(input: Tensor, dim=None, keepdim=False):
+    """Whether every element over dims is true (not 0)."""
+    return input, dims_of("all", input, dim), keepdim
+
+
+@op(samples=AROUND)
+def var(input: Tensor, dim, correction, keepdim):
+    """Mean squared distance from the mean over dims; `correction` is taken off the count."""
+    return floating("var", input), dims_of("var", input, dim), correction, keepdim
+
+
+def _var_input(g, input, dim, correction, keepdim):
+    shape = tuple(input.shape)
+    left = max(count_of(shape, dim) - correction, 0)
+    scale = 2 / left if left else math.nan
+    return kept(g, shape, dim, keepdim) * ((input - mean(input, dim, True)) * scale)
+
+
+var.vjp(input=_var_input)
+
+
+@op(samples=AROUND)
+def std(input: Tensor, dim, correction, keepdim):
+    """The square root of the variance over dims; its gradient is 0 where it is 0."""
+    return floating("std", input), dims_of("std", input, dim), correction, keepdim
+
+
+def _std_input(g, input, result, dim, correction, keepdim):
+    half = _quotient(g, result) * 0.5
+    return _var_input(half, input, dim, correction, keepdim)
+
+
+std.vjp(input=_std_input)
+
+
+def _quotient(g, result):
+    """g / result, 0 where result is 0, and so are its own gradients there."""
+    flat = result == 0
+    return where(flat, 0, g / where(flat, 1, result))
+
+
+@op(samples=[(Rand(shape), p, dim, k) for p in (2.0, 1.0, 3.0, math.inf, 0.0) for shape, dim, k in (
+    ((3, 4), (0, 1), False), ((2, 3, 4), (1,), True))] + [(Rand((0, 3)), 2.0, 0, False)])  # fmt: skip
+def norm(input: Tensor, p, dim, keepdim):
+    """(sum |x| ** p) ** (1 / p) over dims; the largest or smallest |x| for p = inf or -inf."""
+    pick = nonempty_dims if math.isinf(p) and p < 0 else dims_of
+    return floating("norm", input), float(p), pick("norm", input, dim), keepdim
+
+
+def _norm_input(g, input, result, p, dim, keepdim):
+    shape = tuple(input.shape)
+    r = kept(result, shape, dim, keepdim)
+    g = kept(g, shape, dim, keepdim)
+    if p == 0:
+        return input.new_zeros(shape)
+    if p == 1:
+        return g * input.sign()
+    if math.isinf(p):
+        return share_ties(g, input.abs(), r, dim, True) * input.sign()
+    if p == 2:
+        return input * _quotient(g, r)
+    flat = input == 0
+    size = where(flat, 1, input.abs())
+    slope = where(flat, 0, input.sign() * size.pow(p - 1))
+    return slope * _quotient(g, where(r == 0, 0, r.pow(p - 1)))
+
+
+norm.vjp(input=_norm_input)
+
+
+@op(samples=OVER)
+def logsumexp(input: Tensor, dim, keepdim=False):
+    """log(sum(exp(x))) over dims, without overflow."""
+    return floating("logsumexp", input), dims_of("logsumexp", input, dim), keepdim
+
+
+def _logsumexp_input(g, input, result, dim, keepdim):
+    r = kept(result, tuple(input.shape), dim, keepdim)
+    finite = where(r == -math.inf, 0, r)
+    return kept(g, tuple(input.shape), dim, keepdim) * (input - finite).exp()
+
+
+logsumexp.vjp(input=_logsumexp_input)
