@@ -52,14 +52,13 @@ def bind(kernel: Any, *, num_warps: int = 4, num_stages: int = 3, **constexprs: 
 class Bound:
     """A kernel with its constants and options, and a plan for each tuple of argument types"""
 
-    __slots__ = ("constexprs", "entries", "kernel", "options", "plans")
+    __slots__ = ("constexprs", "kernel", "options", "plans")
 
     def __init__(self, kernel: Any, options: tuple, constexprs: dict[str, Any]) -> None:
         self.kernel = kernel  # it and the constexprs live as long as their ids are keys
         self.options = options
         self.constexprs = constexprs
         self.plans: dict[tuple, Callable] = {}
-        self.entries: dict[tuple, Any] = {}  # what else the machine code depends on -> kernel
 
     def __call__(self, grid: tuple[int, ...], *args: Any) -> None:
         kinds = tuple(map(type, args))
@@ -89,14 +88,13 @@ class Bound:
         options = dict(zip(names, self.options, strict=True))
         array.device.launch(self.kernel, grid, args, options, self.constexprs)
 
-    def prepare(self, key: tuple, device: Any, args: tuple) -> Any:
+    def prepare(self, device: Any, args: tuple) -> Any:
         """Compile the kernel for such arguments and load it on the device."""
         from tritongrad.cuda.compile import specialise
         from tritongrad.cuda.loaded import load
 
         made = specialise(self.kernel, args, self.options, self.constexprs, device.arch)
-        entry = self.entries[key] = load(device, made, len(args))
-        return entry
+        return load(device, made, len(args))
 
 
 # The work of one launch, written out for the types of its arguments: a loop over them would cost
@@ -112,7 +110,7 @@ def plan(grid, {names}):
     key = (device, {key})
     entry = get(key)
     if entry is None:
-        entry = bound.prepare(key, device, ({names},))
+        entry = entries[key] = bound.prepare(device, ({names},))
     if len(grid) == 1:
         gx = grid[0]
         gy = gz = 1
@@ -167,10 +165,12 @@ def gpu_plan(bound: Bound, kinds: tuple[type, ...]) -> Callable:
         key=", ".join(key),
         values=", ".join(values),
     )
+    entries: dict[tuple, Any] = {}  # what else the machine code depends on -> loaded kernel
     known = {
         "bound": bound,
         "class_of": class_of,
-        "get": bound.entries.get,
+        "entries": entries,
+        "get": entries.get,
         "here": here,
         "note_foreign_use": note_foreign_use,
         "pack_errors": (struct.error, OverflowError),

@@ -27,6 +27,7 @@ LARGEST_FLOAT = 3.4028235677973366e38  # beyond this float32 rounds to infinity
 INFO_ENDS = "CUDA_ERROR_INVALID_VALUE"
 
 _loaded: dict[tuple, Entry] = {}
+_fallen_back: list[str] = []  # the kernels that Triton's own launcher runs
 _lock = threading.Lock()
 
 
@@ -183,18 +184,24 @@ def attributes(binary: Binary) -> list:
     return result
 
 
+def warn_once(name: str) -> None:
+    if not _fallen_back:
+        warnings.warn(
+            f"launch: {name} wants its parameters laid out in a new way; using Triton's own "
+            "launcher, which is slower. Please report the version of Triton.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    _fallen_back.append(name)
+
+
 class Fallback:
     """Triton's own launcher, for a layout of parameters that we do not know; needs a C compiler"""
 
     def __init__(self, entry: Entry, spec: Spec) -> None:
         from triton.backends.nvidia.driver import CudaLauncher, CudaUtils
 
-        warnings.warn(
-            f"launch: {entry.binary.name} wants its parameters laid out in a new way; using "
-            "Triton's own launcher, which is slower. Please report the version of Triton.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn_once(entry.binary.name)
         self.entry, self.spec = entry, spec
         self.compiled = triton_compile(spec)
         utils = triton.runtime.driver.active.utils
