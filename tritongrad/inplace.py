@@ -183,7 +183,8 @@ def _general_store(operation: Op, name: str, args: tuple, write: Callable | None
 def assign(target: Any, source: Any) -> None:
     """target[...] = source, broadcasting and casting, on one device or between two."""
     if type(target) is ndarray:
-        np.copyto(target, source if type(source) is ndarray else source.numpy(), casting="unsafe")
+        host = source if isinstance(source, (ndarray, np.generic)) else source.numpy()
+        np.copyto(target, host, casting="unsafe")
         return
     from .cuda.array import copyto, from_numpy
 
