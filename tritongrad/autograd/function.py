@@ -54,7 +54,7 @@ class FunctionCtx:
             return self._to_save
         if self._saved is None:
             raise RuntimeError(FREED.format(node.name()))
-        return tuple(None if s is None else unpack(s[0], s[1](), True, node) for s in self._saved)
+        return tuple(None if s is None else unpack(s[0], s[1](), node) for s in self._saved)
 
     def mark_non_differentiable(self, *outputs: Any) -> None:
         """These outputs have no gradient, although they are floating."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from .engine import grad
 from .modes import enable_grad
-from .variable import Variable, wrap
+from .variable import Variable
 
 
 def vjp(
@@ -133,7 +133,7 @@ def _rows(output: Any, args: list, create_graph: bool, strict: bool) -> list:
     for k in range(count):
         host = np.zeros(count, output._array.dtype)
         host[k] = 1
-        start = wrap(host.reshape(output._array.shape)).to(output.device)  # type: ignore[attr-defined]
+        start = output.new_tensor(host.reshape(output._array.shape))
         rows.append(_grads("jacobian", [output], args, [start], create_graph, strict))
     shape = tuple(output._array.shape)
     return [

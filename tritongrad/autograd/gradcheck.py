@@ -98,12 +98,7 @@ def _outputs(func: Callable, inputs: Sequence) -> list:
 
 
 def _random_like(t: Any, random: np.random.Generator) -> Any:
-    host = np.asarray(random.uniform(-1, 1, t._array.shape), t._array.dtype)
-    return _on_device(host, t).requires_grad_()
-
-
-def _on_device(host: np.ndarray, like: Any) -> Any:
-    return wrap(host).to(like.device)
+    return t.new_tensor(np.asarray(random.uniform(-1, 1, t._array.shape))).requires_grad_()
 
 
 def _check(
@@ -116,7 +111,7 @@ def _check(
             "have requires_grad=True."
         )
     for i, t in wanted:
-        if any(s == 0 and n > 1 for s, n in zip(t._array.strides, t._array.shape, strict=True)):
+        if t._array.size and any(s == 0 and n > 1 for s, n in zip(t._array.strides, t._array.shape, strict=True)):
             raise RuntimeError(
                 f"gradcheck: The {i}th input has a dimension with stride 0. gradcheck only "
                 "supports inputs that are non-overlapping to be able to compute the numerical "
@@ -147,7 +142,7 @@ def _analytical(output: Any, inputs: list) -> list[np.ndarray]:
     for k in range(columns):
         host = np.zeros(columns, output._array.dtype)
         host[k] = 1
-        one = _on_device(host.reshape(output._array.shape), output)
+        one = output.new_tensor(host.reshape(output._array.shape))
         grads = grad(output, inputs, one, retain_graph=True, allow_unused=True)
         for matrix, g in zip(found, grads, strict=True):
             if g is not None:
@@ -157,15 +152,14 @@ def _analytical(output: Any, inputs: list) -> list[np.ndarray]:
 
 def _numerical(func: Callable, inputs: tuple, t: Any, o: int, eps: float) -> np.ndarray:
     """By differences: d outputs[o][k] / d t[j], as [j, k]. t is changed in place and put back."""
-    place = wrap(t._array)  # the same memory, unseen by the version count
     before = t._host().copy()
     moved = before.copy()
     flat = moved.reshape(-1)
 
     def value() -> np.ndarray:
         with no_grad():
-            place.copy_(wrap(moved))
-            result = func(*[t.detach() if x is t else x for x in inputs])
+            _write(t._array, moved)
+            result = func(*inputs)
         result = (result,) if isinstance(result, Variable) else result
         floating = [r for r in result if isinstance(r, Variable) and r._array.dtype.kind not in "biu"]
         return floating[o]._host().astype(np.float64).reshape(-1)
@@ -180,9 +174,17 @@ def _numerical(func: Callable, inputs: tuple, t: Any, o: int, eps: float) -> np.
             rows.append((high - value()) / (2 * eps))
             flat[j] = old
     finally:
-        with no_grad():
-            place.copy_(wrap(before))
+        _write(t._array, before)
     return np.array(rows) if rows else np.zeros((0, value().size))
+
+
+def _write(array: Any, values: np.ndarray) -> None:
+    """Store values in a tensor's memory, unseen by its version count."""
+    if isinstance(array, np.ndarray):
+        array[...] = values
+    else:
+        with no_grad():
+            wrap(array).copy_(wrap(values))
 
 
 def _compare(

@@ -1,0 +1,28 @@
+"""Which devices the tests run on, and the flag for slow ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from tritongrad.testing import devices
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    skip = pytest.mark.skip(reason="slow: run with --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`device`: every device present; `accelerator`: those that are not the CPU."""
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", devices())
+    if "accelerator" in metafunc.fixturenames:
+        metafunc.parametrize("accelerator", devices()[1:])
