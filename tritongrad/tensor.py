@@ -129,6 +129,23 @@ class Tensor(TensorBase):
     cumsum = scan.cumsum
     cumprod = scan.cumprod
 
+    # matrices and vectors
+
+    mm = linalg.mm
+    bmm = linalg.bmm
+    matmul = __matmul__ = linalg.matmul
+    dot = linalg.dot
+    mv = linalg.mv
+    outer = linalg.outer
+    addmm = linalg.addmm
+    addmv = linalg.addmv
+    addbmm = linalg.addbmm
+    baddbmm = linalg.baddbmm
+    trace = linalg.trace
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return linalg.matmul(other, self)
+
     # in place
 
     add_ = __iadd__ = inplace(elementwise.add)
@@ -219,7 +236,6 @@ class Tensor(TensorBase):
 
         return random.fill("uniform", self, generator, to - from_, from_)
 
-    mm = linalg.mm
     t = shape.t
     reshape = shape.reshape
     clone = shape.clone

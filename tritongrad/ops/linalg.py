@@ -4,47 +4,249 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..autograd.modes import state
+from ..autograd.record import trace_two
+from ..autograd.variable import Variable, new, registry
+from ..dtype import BOOL, BY_NUMPY, FLOAT32
+from ..front import front, quickly
 from ..op import op
+from ..precision import Setting
 from ..samples import Rand
+from .dims import tensor
 
 Tensor = Any
 
+MATRICES = [
+    (Rand((3, 4)), Rand((4, 2))),
+    (Rand((1, 5)), Rand((5, 1))),
+    (Rand((0, 4)), Rand((4, 2))),
+    (Rand((3, 0)), Rand((0, 2))),
+]
+BATCHES = [
+    (Rand((2, 3, 4)), Rand((2, 4, 5))),
+    (Rand((1, 3, 1)), Rand((1, 1, 2))),
+    (Rand((0, 3, 4)), Rand((0, 4, 2))),
+]
+BROADCAST = [
+    *MATRICES[:1],
+    *BATCHES[:1],
+    (Rand((2, 1, 3, 4)), Rand((5, 4, 2))),
+    (Rand((2, 3, 4)), Rand((4, 2))),
+    (Rand((3, 4)), Rand((2, 4, 2))),
+]
 
-def _check_2d(name: str, **tensors: Any) -> None:
-    for argument, t in tensors.items():
-        if t.ndim != 2:
-            raise RuntimeError(
-                f"{name}: argument '{argument}' must be a matrix (2-d), got shape {list(t.shape)}"
+
+def check_product(name: str, input: Any, other: Any, ndim: int, second: str = "mat2") -> None:
+    """TypeError or RuntimeError unless the two are tensors of ndim dims that can be multiplied."""
+    for argument, t in (("input", input), (second, other)):
+        if not isinstance(t, Variable):
+            raise TypeError(
+                f"{name}: argument '{argument}' must be a Tensor, got {type(t).__name__}"
             )
-
-
-def _check_inner(name: str, input: Any, other: Any) -> None:
-    if input.shape[-1] != other.shape[-2]:
+    a, b = input._array, other._array
+    both = f"(input {a.shape}, {second} {b.shape})"
+    if not (a.ndim and b.ndim):
+        raise RuntimeError(f"{name}: both must be 1-d at least, got {both}; use * for numbers")
+    if ndim and (a.ndim != ndim or b.ndim != ndim):
+        what = {1: "vectors (1-d)", 2: "matrices (2-d)", 3: "batches of matrices (3-d)"}[ndim]
+        way = "; use matmul to broadcast" if ndim > 1 else ""
+        raise RuntimeError(f"{name}: both must be {what}, got {both}{way}")
+    inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
+    if a.shape[-1] != inner:
         raise RuntimeError(
-            f"{name}: mat1 and mat2 shapes cannot be multiplied: inner sizes {input.shape[-1]} and "
-            f"{other.shape[-2]} differ (input {tuple(input.shape)}, other {tuple(other.shape)})"
+            f"{name}: shapes cannot be multiplied: inner sizes {a.shape[-1]} and {inner} differ "
+            f"{both}"
         )
-    if input.dtype is not other.dtype:
+    if a.dtype != b.dtype or a.dtype == BOOL:
         raise RuntimeError(
-            f"{name}: expected both to have the same dtype, but got {input.dtype} and "
-            f"{other.dtype}: convert one with .to(dtype)"
+            f"{name}: expected both to have the same dtype, not bool, but got "
+            f"{BY_NUMPY[a.dtype]} and {BY_NUMPY[b.dtype]} {both}: convert one with .to(dtype)"
         )
 
 
-@op(
-    samples=[
-        (Rand((3, 4)), Rand((4, 2))),
-        (Rand((1, 5)), Rand((5, 1))),
-        (Rand((0, 4)), Rand((4, 2))),
-        (Rand((3, 0)), Rand((0, 2))),
-    ]
-)
+@op(samples=MATRICES)
 def mm(input: Tensor, mat2: Tensor):
     """Matrix product of two 2-d tensors."""
-    if hasattr(input, "shape") and hasattr(mat2, "shape"):
-        _check_2d("mm", input=input, mat2=mat2)
-        _check_inner("mm", input, mat2)
-    return input, mat2
+    check_product("mm", input, mat2, 2)
+    return input, mat2, Setting.precision
 
 
-mm.vjp(input=lambda g, mat2: g.mm(mat2.t()), mat2=lambda g, input: input.t().mm(g))
+mm.vjp(input=lambda g, mat2: mm(g, mat2.t()), mat2=lambda g, input: mm(input.t(), g))
+_mm = mm
+
+
+@front(_mm)
+def mm(input, mat2):
+    """Matrix product of two 2-d tensors."""
+    a, b = getattr(input, "_array", None), getattr(mat2, "_array", None)
+    if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype is FLOAT32) or state.inference:
+        return _mm(input, mat2)
+    if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
+        return _mm(input, mat2)
+    t = new(registry.Tensor)
+    t._array = out = quickly(_mm.op.cpu, a, b)
+    t._node = None
+    if state.grad and (input._node is not None or mat2._node is not None):
+        t._node = trace_two(_mm.op, input, mat2, True, out, t)
+    return t
+
+
+@op(samples=BATCHES)
+def bmm(input: Tensor, mat2: Tensor):
+    """Matrix products of the pairs of two batches (b, n, k) and (b, k, m)."""
+    check_product("bmm", input, mat2, 3)
+    if input._array.shape[0] != mat2._array.shape[0]:
+        raise RuntimeError(
+            f"bmm: batch sizes {input._array.shape[0]} and {mat2._array.shape[0]} differ (input "
+            f"{input._array.shape}, mat2 {mat2._array.shape}); use matmul to broadcast"
+        )
+    return input, mat2, Setting.precision
+
+
+bmm.vjp(
+    input=lambda g, mat2: bmm(g, mat2.transpose(1, 2)),
+    mat2=lambda g, input: bmm(input.transpose(1, 2), g),
+)
+
+
+@op(samples=BROADCAST)
+def matmul(input: Tensor, other: Tensor):
+    """Products of the matrices in the last two dims, broadcast over the others."""
+    check_product("matmul", input, other, 0, "other")
+    try:
+        np.broadcast_shapes(input._array.shape[:-2], other._array.shape[:-2])
+    except ValueError:
+        raise RuntimeError(
+            "matmul: the batch dims do not broadcast: "
+            f"input {input._array.shape}, other {other._array.shape}"
+        ) from None
+    return input, other, Setting.precision
+
+
+def _matmul_other(g, input, other_shape):
+    """One long product instead of a batch of them to be summed, where there is one matrix."""
+    if len(other_shape) > 2 or input.ndim == 2:
+        return matmul(input.transpose(-2, -1), g)
+    return mm(input.reshape(-1, other_shape[0]).t(), g.reshape(-1, other_shape[1]))
+
+
+matmul.vjp(input=lambda g, other: matmul(g, other.transpose(-2, -1)), other=_matmul_other)
+_matmul = matmul
+
+
+@front(_matmul)
+def matmul(input, other):
+    """The product of vectors, matrices or batches of them: batch dims are broadcast.
+
+    A vector is a row on the left and a column on the right; that dim is not in the result.
+    """
+    check_product("matmul", input, other, 0, "other")
+    a, b = input.ndim, other.ndim
+    if a == b == 2:
+        return mm(input, other)
+    if a == b == 1:
+        return dot(input, other)
+    if b == 1:
+        return matmul(input, other.unsqueeze(1)).squeeze(-1)
+    if a == 1:
+        return matmul(input.unsqueeze(0), other).squeeze(-2)
+    return _matmul(input, other)
+
+
+@front()
+def dot(input, other):
+    """Sum of the products of two vectors."""
+    check_product("dot", input, other, 1, "other")
+    return mm(input.unsqueeze(0), other.unsqueeze(1)).reshape(())
+
+
+@front()
+def mv(input, vec):
+    """Product of a matrix and a vector."""
+    if tensor("mv", input).ndim != 2 or tensor("mv", vec, "vec").ndim != 1:
+        raise RuntimeError(
+            f"mv: expected a matrix and a vector, got input {tuple(input.shape)} and vec "
+            f"{tuple(vec.shape)}"
+        )
+    check_product("mv", input, vec, 0, "vec")
+    return mm(input, vec.unsqueeze(1)).squeeze(1)
+
+
+@front()
+def outer(input, vec2):
+    """The matrix of the products of every pair of elements of two vectors."""
+    if tensor("outer", input).ndim != 1 or tensor("outer", vec2, "vec2").ndim != 1:
+        raise RuntimeError(
+            f"outer: both must be vectors, got {tuple(input.shape)} and {tuple(vec2.shape)}"
+        )
+    return input.unsqueeze(1) * vec2
+
+
+@front()
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+    """beta * input + alpha * mat1 @ mat2; where beta is 0, nan in input does not count."""
+    return _added("addmm", input, mm(mat1, mat2), beta, alpha)
+
+
+@front()
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    """beta * input + alpha * mat @ vec"""
+    return _added("addmv", input, mv(mat, vec), beta, alpha)
+
+
+@front()
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * batch1 @ batch2"""
+    return _added("baddbmm", input, bmm(batch1, batch2), beta, alpha)
+
+
+@front()
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    """beta * input + alpha * the sum of batch1 @ batch2 over the batch"""
+    return _added("addbmm", input, bmm(batch1, batch2).sum(0), beta, alpha)
+
+
+def _added(name: str, input: Any, product: Any, beta: float, alpha: float) -> Any:
+    shape = tuple(product.shape)
+    if tensor(name, input).dtype is not product.dtype:
+        raise RuntimeError(
+            f"{name}: input is {input.dtype} and the matrices are {product.dtype}: convert one "
+            "with .to(dtype)"
+        )
+    if np.broadcast_shapes(*_padded(name, tuple(input.shape), shape)) != shape:
+        raise RuntimeError(f"{name}: input {tuple(input.shape)} does not expand to {shape}")
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return product
+    return product + (input if beta == 1 else input * beta)
+
+
+def _padded(name: str, shape: tuple, target: tuple) -> tuple[tuple, tuple]:
+    """The two shapes, if they broadcast."""
+    try:
+        np.broadcast_shapes(shape, target)
+    except ValueError:
+        raise RuntimeError(f"{name}: input {shape} does not expand to {target}") from None
+    return shape, target
+
+
+@front()
+def trace(input):
+    """Sum of the diagonal of a matrix."""
+    if tensor("trace", input).ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix (2-d), got shape {tuple(input.shape)}")
+    return input.diagonal().sum()
+
+
+@front()
+def linear(input, weight, bias=None):
+    """input @ weight.T + bias, along the last dim of input."""
+    if tensor("linear", input).shape[-1:] != tensor("linear", weight, "weight").shape[-1:]:
+        raise RuntimeError(
+            "linear: shapes cannot be multiplied: the last sizes of input "
+            f"{tuple(input.shape)} and weight {tuple(weight.shape)} differ"
+        )
+    product = matmul(input, weight.t())
+    return product if bias is None else product + bias
