@@ -28,7 +28,8 @@ class Plan:
     `wanted`     positions of the arguments that get a gradient, in order: one edge each
     `tensors`    positions of the tensors to save; RESULT for the result
     `values`     positions and kinds of other arguments to save: (position, "value" or "shape")
-    `formulas`   one for each edge: (formula, indices into tensors + values)
+    `formulas`   one for each edge: (formula, index into tensors + values or None, all indices or
+                 None), so that the commonest formulas, of at most one value, are called directly
     `pattern`    0 to 3 if all to save are the tensors (), (0,), (1,) or (0, 1);
                  5 and 6 if the second argument, a number, comes to the first two; else 4
     """
@@ -55,7 +56,12 @@ class Plan:
         if values == [(1, "value")] and self.tensors in ((), (0,)):
             self.pattern = 6 if self.tensors else 5
         self.values = tuple(values)
-        self.formulas = tuple((f, tuple(order.index(n) for n in used)) for f, used in calls)
+        self.formulas = []
+        for formula, used in calls:
+            indices = tuple(order.index(n) for n in used)
+            few = len(indices) < 2
+            first = indices[0] if len(indices) == 1 else None
+            self.formulas.append((formula, first, None if few else indices))
 
 
 def formula_names(formula: Callable) -> list[str]:
@@ -102,7 +108,12 @@ class OpNode(Node):
             values += self.values
         if self.outputs is not None:
             g = self._all_outputs(g)
-        grads = [f(g, *[values[i] for i in used]) for f, used in plan.formulas]
+        grads: list = []
+        for formula, first, used in plan.formulas:
+            if used is None:
+                grads.append(formula(g) if first is None else formula(g, values[first]))
+            else:
+                grads.append(formula(g, *[values[i] for i in used]))
         return grads[0] if plan.op.variadic else grads
 
     def _history(self, position: int, wanted: tuple) -> Any:
