@@ -35,6 +35,7 @@ class Op:
         variadic: bool = False,
         elementwise: str | None = None,
         group: str | None = None,
+        device: Callable | None = None,
     ) -> None:
         self.name = function.__name__
         self.group = group or function.__module__.rpartition(".")[2]
@@ -54,10 +55,10 @@ class Op:
         self.differentiable: tuple[int, ...] = ()
         self.node_name = "".join(w.title() for w in self.name.split("_")) + "Backward0"
         self.quick: list[Plan | None] = [None] * 8  # plans of trace_one and trace_two
-        self.entry: Any = None  # the public function
+        self.entry: Any = None  # the function that was declared, whose form the samples have
         self._plans: dict[tuple, Plan] = {}
         self._cpu = cpu
-        self._device: Callable | None = None
+        self._device = device
         if REGISTRY.setdefault(self.name, self) is not self:
             raise ValueError(f"op: {self.name} is declared twice")
 
@@ -127,18 +128,24 @@ class Op:
 
 
 def op(
-    *, samples: Sequence, cpu: Callable | None = None, view: bool = False, variadic: bool = False
+    *,
+    samples: Sequence,
+    cpu: Callable | None = None,
+    device: Callable | None = None,
+    view: bool = False,
+    variadic: bool = False,
 ) -> Callable:
     """Declare an operation. The decorated function puts its arguments into canonical order and form.
 
     `cpu` is the NumPy kernel; without it, the function of the same name in cpu/<group>.py.
+    `device` is the host side elsewhere; without it, the function of that name in cuda/<group>.py.
     `view`: the result shares the memory of the first argument.
     `variadic`: the first argument is a list of tensors.
     Arguments annotated `Tensor` must be tensors.
     """
 
     def declare(function: Callable) -> Callable:
-        operation = Op(function, cpu, samples, view, variadic)
+        operation = Op(function, cpu, samples, view, variadic, device=device)
         names = frozenset(operation.parameters)
 
         @functools.wraps(function)
@@ -154,7 +161,8 @@ def op(
 
 def publish(entry: Callable, operation: Op) -> Callable:
     """Give a public function its operation and `vjp`."""
-    operation.entry = entry
+    if operation.entry is None:  # others may lead to it too: a front's other call forms
+        operation.entry = entry
     entry.op = operation  # type: ignore[attr-defined]  (functions take attributes)
     entry.vjp = operation.vjp  # type: ignore[attr-defined]
     return entry
