@@ -115,7 +115,7 @@ X R cuModuleUnload(void *m) { return OK; }
 X R cuModuleGetFunction(void **f, void *m, const char *name) { return cuLibraryGetKernel(f, m, name); }
 X R cuFuncGetAttribute(int *v, int a, void *f) { *v = a == 0 ? 1024 : a == 4 ? 32 : 0; return OK; }
 X R cuKernelGetAttribute(int *v, int a, void *f, int d) { return cuFuncGetAttribute(v, a, f); }
-X R cuFuncSetAttribute(Kernel *f, int a, int v) { if (a == 8) f->shared = v; return OK; }
+X R cuFuncSetAttribute(Kernel *f, int a, int v) { if (a > 15) return INVALID; if (a == 8) f->shared = v; return OK; }
 X R cuFuncSetCacheConfig(void *f, int c) { return OK; }
 
 // ---- streams, events, graphs

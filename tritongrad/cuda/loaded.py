@@ -199,14 +199,11 @@ class Fallback:
     """Triton's own launcher, for a layout of parameters that we do not know; needs a C compiler"""
 
     def __init__(self, entry: Entry, spec: Spec) -> None:
-        from triton.backends.nvidia.driver import CudaLauncher, CudaUtils
+        from triton.backends.nvidia.driver import CudaLauncher
 
         warn_once(entry.binary.name)
         self.entry, self.spec = entry, spec
         self.compiled = triton_compile(spec)
-        utils = triton.runtime.driver.active.utils
-        if not hasattr(utils, "launch"):  # since 3.7 the launcher is part of the helper
-            utils.launch = getattr(CudaUtils(), "launch", None)
         self.launcher = CudaLauncher(self.compiled.src, self.compiled.metadata)
 
     def run(

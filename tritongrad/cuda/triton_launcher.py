@@ -99,6 +99,14 @@ class Utils:
     def __init__(self) -> None:
         self.libraries: list = []  # held for ever: unloading during a capture would break it
 
+    def __getattr__(self, name: str) -> Any:
+        """What only Triton's own launcher needs, from its C helper, which needs a C compiler."""
+        from triton.backends.nvidia.driver import CudaUtils
+
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(CudaUtils(), name)
+
     def get_device_properties(self, device: int) -> dict[str, int]:
         from tritongrad.cuda.gpu import gpu
 
