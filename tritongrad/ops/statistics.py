@@ -27,7 +27,7 @@ class MinMax(NamedTuple):
     max: Any
 
 
-@front(reduce.amax)
+@front()
 def max(input, dim=None, keepdim=False):
     """The largest of all; or along a dim, as (values, indices); or of each pair with a tensor.
 
@@ -36,7 +36,7 @@ def max(input, dim=None, keepdim=False):
     return _extreme("max", reduce.amax, reduce.argmax, elementwise.maximum, input, dim, keepdim)
 
 
-@front(reduce.amin)
+@front()
 def min(input, dim=None, keepdim=False):
     """The smallest of all; or along a dim, as (values, indices); or of each pair with a tensor.
 
