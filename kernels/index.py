@@ -51,25 +51,26 @@ def gather(
 # fmt: off
 @triton.jit
 def scatter(
-    out, index, source, outer, size, picked, inner, s_outer, s_dim, s_inner,
+    out, index, source, columns, size, picked, inner, s_outer, s_dim, s_inner,
     SUM: tl.constexpr, ADD: tl.constexpr, R: tl.constexpr, C: tl.constexpr,
 ):
     """out[o, index[o, p, c], c] (+)= source[o, p, c] for p = 0, 1, ..; the last one stays.
 
-    One program owns R places along dim of C columns (o, c), and walks the index of its columns.
+    One program owns R places along dim of C of the columns (o, c), and walks their index.
     """
-    across = tl.cdiv(outer * inner, C)
+    across = tl.cdiv(columns, C)
     place = (tl.program_id(0) // across).to(tl.int64) * R + tl.arange(0, R)
     column = (tl.program_id(0) % across).to(tl.int64) * C + tl.arange(0, C)
-    in_column = column < outer * inner
+    in_column = column < columns
     start = column // inner * picked * inner + column % inner
     base = out + column // inner * s_outer + column % inner * s_inner
     where = base[None, :] + place[:, None] * s_dim
     here = (place < size)[:, None] & in_column[None, :]
     total = tl.load(where, here, other=0).to(SUM)
     for p in range(picked):
-        at = tl.load(index + start + p * inner, in_column, other=-1)
-        value = tl.load(source + start + p * inner, in_column, other=0).to(SUM)[None, :]
+        spot = start + tl.cast(p, tl.int64) * inner
+        at = tl.load(index + spot, in_column, other=-1)
+        value = tl.load(source + spot, in_column, other=0).to(SUM)[None, :]
         new = total + value if ADD else value
         total = tl.where(place[:, None] == at[None, :], new, total)
     tl.store(where, total.to(out.dtype.element_ty), here)

@@ -148,10 +148,11 @@ def _write_along(out: DeviceArray, dim: int, at: DeviceArray, src: DeviceArray, 
         _write_along(whole, dim, at, src, add)
         copyto(out, whole)
         return
-    outer, inner = count(at.shape[:dim]), count(at.shape[dim + 1 :])
-    tile = tile_of(out, outer * inner)
-    grid = (-(-out.shape[dim] // tile["R"]) * -(-(outer * inner) // tile["C"]),)
-    sizes = (outer, out.shape[dim], at.shape[dim], inner)
+    inner = count(at.shape[dim + 1 :])
+    columns = count(at.shape[:dim]) * inner
+    tile = tile_of(out, columns)
+    grid = (-(-out.shape[dim] // tile["R"]) * -(-columns // tile["C"]),)
+    sizes = (columns, out.shape[dim], at.shape[dim], inner)
     strides = (s_outer, out.strides[dim] // out.itemsize, s_inner)
     constants = {"SUM": sum_dtype(out.dtype), "ADD": add, **tile}
     launch(kernels.scatter, grid, out, at, src, *sizes, *strides, **constants)

@@ -29,6 +29,16 @@ GPU = {
     "integer": (Tile(32, 32, 16, 4, 2), Tile(32, 32, 16, 4, 2)),
     "long": (Tile(32, 32, 8, 4, 2), Tile(32, 32, 8, 4, 2)),
 }
+# Convolutions hold an address for every operand element of a tile: small tiles, or they spill.
+CONVOLUTION = {
+    "half": Tile(64, 64, 32, 4, 3),
+    "highest": Tile(64, 32, 16, 4, 3),
+    "high": Tile(64, 64, 16, 4, 3),
+    "medium": Tile(64, 64, 16, 4, 3),
+    "double": Tile(32, 32, 16, 4, 3),
+    "integer": Tile(32, 32, 8, 4, 2),
+    "long": Tile(32, 32, 8, 4, 2),
+}
 MANY = 100  # large tiles that keep a GPU busy; below, small ones spread over more processors
 TMA = Tile(128, 256, 64, 8, 3)
 

@@ -1,0 +1,182 @@
+"""Convolution and pooling: both devices against the definition, written as loops."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tritongrad.cpu import conv as cpu
+from tritongrad.windows import pair
+
+pytest.importorskip("triton", reason="the interpreter comes with Triton")
+
+from tritongrad.cuda import conv as cuda
+from tritongrad.cuda.array import from_numpy
+from tritongrad.cuda.device import device_of
+
+DEVICE = device_of("interpret")
+STEPS = [
+    *itertools.product([1, 2], [0, 1], [1, 2], [1, 2]),
+    ((2, 1), (0, 2), (1, 2), 1),
+    ((1, 3), (3, 1), (2, 1), 2),
+]
+
+
+def normal(shape, dtype=np.float64, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def up(x):
+    return from_numpy(np.ascontiguousarray(x), DEVICE)
+
+
+def patch_matrix(shape, kernel, stride, padding, dilation):
+    """For a plane of this shape: (window, tap) -> position in it, or -1 in the padding"""
+    (h, w), (kh, kw) = shape, kernel
+    (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
+    rows = np.arange((h + 2 * ph - dh * (kh - 1) - 1) // sh + 1) * sh - ph
+    cols = np.arange((w + 2 * pw - dw * (kw - 1) - 1) // sw + 1) * sw - pw
+    y = rows[:, None, None, None] + np.arange(kh)[:, None] * dh
+    z = cols[None, :, None, None] + np.arange(kw) * dw
+    place = np.where((y >= 0) & (y < h) & (z >= 0) & (z < w), y * w + z, -1)
+    return place.reshape(len(rows), len(cols), kh * kw)
+
+
+def reference(x, w, stride, padding, dilation, groups):
+    """(result, function from g to both gradients), by indexing every patch"""
+    place = patch_matrix(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    flat = x.reshape(*x.shape[:2], -1)
+    patches = np.where(place < 0, 0, flat[:, :, place])  # n, c, y, z, tap
+    patches = patches.reshape(len(x), groups, -1, *patches.shape[2:])
+    weight = w.reshape(groups, -1, w.shape[1], w.shape[2] * w.shape[3])
+    out = np.einsum("ngcyzt,goct->ngoyz", patches, weight)
+
+    def gradients(g):
+        g = g.reshape(out.shape)
+        for_w = np.einsum("ngcyzt,ngoyz->goct", patches, g).reshape(w.shape)
+        shares = np.einsum("goct,ngoyz->ngcyzt", weight, g).reshape(*x.shape[:2], *place.shape)
+        for_x = np.zeros((*flat.shape[:2], flat.shape[2] + 1))
+        np.add.at(for_x, (slice(None), slice(None), place), shares)
+        return for_x[..., :-1].reshape(x.shape), for_w
+
+    return out.reshape(len(x), -1, *out.shape[3:]), gradients
+
+
+@pytest.mark.parametrize("steps", STEPS, ids=str)
+def test_convolution_and_gradients(steps):
+    x, w = normal((2, 4, 7, 8)), normal((6, 4 // steps[3], 3, 2), seed=1)
+    want, gradients = reference(x, w, *steps)
+    g = normal(want.shape, seed=2)
+    for_x, for_w = gradients(g)
+    for module, lift in ((cpu, lambda a: a), (cuda, up)):
+        down = (lambda a: a) if module is cpu else (lambda a: a.numpy())
+        got = down(module.conv2d(lift(x), lift(w), *steps))
+        assert got.shape == want.shape and got.dtype == want.dtype and got.flags.c_contiguous
+        np.testing.assert_allclose(got, want, atol=1e-12)
+        got = down(module.conv2d_grad_input(lift(g), lift(w), x.shape, *steps))
+        np.testing.assert_allclose(got, for_x, atol=1e-12)
+        got = down(module.conv2d_grad_weight(lift(g), lift(x), w.shape, *steps))
+        np.testing.assert_allclose(got, for_w, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=str)
+def test_narrow_dtypes_round_once(dtype):
+    x, w = np.abs(normal((3, 8, 9, 9), dtype)), np.abs(normal((5, 8, 3, 3), dtype, 1))
+    want, gradients = reference(x.astype(np.float64), w.astype(np.float64), 1, 1, 1, 1)
+    g = np.abs(normal(want.shape, dtype, 2))
+    for_x, for_w = gradients(g.astype(np.float64))
+    rtol = 1e-6 if dtype == np.float32 else 1e-3
+    for module, lift in ((cpu, lambda a: a), (cuda, up)):
+        down = (lambda a: a) if module is cpu else (lambda a: a.numpy())
+        for got, exact in [
+            (module.conv2d(lift(x), lift(w), 1, 1), want),
+            (module.conv2d_grad_input(lift(g), lift(w), x.shape, 1, 1), for_x),
+            (module.conv2d_grad_weight(lift(g), lift(x), w.shape, 1, 1), for_w),
+        ]:
+            assert got.dtype == dtype
+            np.testing.assert_allclose(down(got).astype(np.float64), exact, rtol=rtol)
+
+
+def test_a_long_sum_for_the_weight_is_cut_into_slices():
+    x, g = np.abs(normal((3, 1, 70, 70), np.float32)), np.abs(normal((3, 2, 70, 70), np.float32, 1))
+    got = cuda.conv2d_grad_weight(up(g), up(x), (2, 1, 1, 1))
+    want = np.einsum("ncyz,noyz->oc", x.astype(np.float64), g.astype(np.float64))
+    np.testing.assert_allclose(got.numpy()[:, :, 0, 0], want, rtol=1e-6)
+    assert cuda.SPAN < 3 * 70 * 70
+
+
+def test_an_empty_batch_gives_empty_results_and_a_zero_weight_gradient():
+    x, w = np.zeros((0, 2, 5, 5), np.float32), np.ones((3, 2, 3, 3), np.float32)
+    assert cpu.conv2d(x, w).shape == cuda.conv2d(up(x), up(w)).shape == (0, 3, 3, 3)
+    g = np.zeros((0, 3, 3, 3), np.float32)
+    assert not cpu.conv2d_grad_weight(g, x, w.shape).any()
+    assert not cuda.conv2d_grad_weight(up(g), up(x), w.shape).numpy().any()
+    assert cuda.conv2d_grad_input(up(g), up(w), x.shape).shape == x.shape
+
+
+POOLS = [
+    *((2, None, 0, 1, False), (3, 2, 1, 1, False), (3, 2, 1, 1, True), (3, 3, 0, 1, True)),
+    *(((2, 3), 1, (1, 0), 2, False), (2, (1, 2), 1, (2, 1), True)),
+]
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32], ids=str)
+def test_max_pooling_and_its_gradient(pool, dtype):
+    x = (normal((2, 3, 8, 7)) * 3).round().astype(dtype)  # many ties
+    if dtype != np.int32:
+        x[0, 0, 2:5, 3], x[1, 2] = np.nan, -np.inf
+    out, index = cpu.max_pool2d(x, *pool)
+    device, device_index = cuda.max_pool2d(up(x), *pool)
+    assert device.dtype == out.dtype == dtype and device_index.dtype == index.dtype == np.int64
+    np.testing.assert_array_equal(device.numpy(), out)
+    np.testing.assert_array_equal(device_index.numpy(), index)
+    picked = np.take_along_axis(x.reshape(2, 3, -1), index.reshape(2, 3, -1), 2)
+    np.testing.assert_array_equal(picked.reshape(out.shape), out)
+    if not pool[4]:
+        place = patch_matrix(x.shape[2:], pair(pool[0]), pool[1] or pool[0], *pool[2:4])
+        least = np.iinfo(dtype).min if dtype == np.int32 else -np.inf
+        windows = np.where(place < 0, least, x.reshape(2, 3, -1)[:, :, place])
+        np.testing.assert_array_equal(out, windows.max(-1))
+    g = normal(out.shape, seed=1).astype(dtype)
+    want = np.zeros((2, 3, 56), dtype)
+    for n, c in np.ndindex(2, 3):
+        np.add.at(want[n, c], index[n, c].ravel(), g[n, c].ravel())
+    got = cpu.max_pool2d_backward(g, index, x.shape, *pool)
+    np.testing.assert_allclose(got, want.reshape(x.shape), rtol=1e-5, atol=1e-6)
+    got = cuda.max_pool2d_backward(up(g), up(index), x.shape, *pool)
+    np.testing.assert_allclose(got.numpy(), want.reshape(x.shape), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [(True, None), (False, None), (True, 5)], ids=str)
+@pytest.mark.parametrize("pool", [(2, None, 0), (3, 2, 1), ((2, 3), 1, (1, 0))], ids=str)
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_average_pooling_and_its_gradient(pool, ceil_mode, options):
+    x = normal((2, 3, 8, 7))
+    out = cpu.avg_pool2d(x, *pool, ceil_mode, *options)
+    np.testing.assert_allclose(cuda.avg_pool2d(up(x), *pool, ceil_mode, *options).numpy(), out)
+    if not ceil_mode:
+        place = patch_matrix(x.shape[2:], pair(pool[0]), pool[1] or pool[0], pool[2], 1)
+        count = (place >= 0).sum(-1) if not options[0] else options[1] or place.shape[-1]
+        windows = np.where(place < 0, 0, x.reshape(2, 3, -1)[:, :, place]).sum(-1)
+        np.testing.assert_allclose(out, windows / count)
+    g = normal(out.shape, seed=1)
+    got = cpu.avg_pool2d_backward(g, x.shape, *pool, ceil_mode, *options)
+    step = normal(x.shape, seed=2)  # the map is linear: <g, pool(step)> = <backward(g), step>
+    total = (g * cpu.avg_pool2d(step, *pool, ceil_mode, *options)).sum()
+    assert (got * step).sum() == pytest.approx(total)
+    device = cuda.avg_pool2d_backward(up(g), x.shape, *pool, ceil_mode, *options)
+    np.testing.assert_allclose(device.numpy(), got, atol=1e-14)
+
+
+def test_wrong_shapes_are_named():
+    x, w = np.zeros((1, 4, 5, 5), np.float32), np.zeros((2, 3, 3, 3), np.float32)
+    for module, lift in ((cpu, lambda a: a), (cuda, up)):
+        with pytest.raises(RuntimeError, match="conv2d: input must have"):
+            module.conv2d(lift(x), lift(w))
+        with pytest.raises(RuntimeError, match="smaller than the kernel"):
+            module.conv2d(lift(x[:, :3, :2]), lift(w))
+        with pytest.raises(RuntimeError, match="conv2d: input and weight must be 4-d"):
+            module.conv2d(lift(x[0]), lift(w))
+        with pytest.raises(RuntimeError, match="max_pool2d: padding"):
+            module.max_pool2d(lift(x), 2, 2, 2)

@@ -1,0 +1,63 @@
+"""Where the windows of a convolution or a pooling lie: sizes, strides and checks, on any device."""
+
+import numpy as np
+
+
+def pair(value):
+    """A number as (height, width)."""
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def out_size(size, kernel, stride, padding, dilation, ceil_mode=False):
+    """Positions of a window along one dimension; with ceil_mode also the last, partial one."""
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    count = (room + (stride - 1 if ceil_mode else 0)) // stride + 1
+    if ceil_mode and (count - 1) * stride >= size + padding:
+        count -= 1
+    return count
+
+
+def geometry(op, x_shape, w_shape, stride, padding, dilation, groups):
+    """((out height, out width), stride, padding, dilation) as pairs, after a check of shapes."""
+    stride, padding, dilation = pair(stride), pair(padding), pair(dilation)
+    shapes = f"(input {tuple(x_shape)}, weight {tuple(w_shape)}, groups {groups})"
+    if len(x_shape) != 4 or len(w_shape) != 4:
+        raise RuntimeError(f"{op}: input and weight must be 4-d {shapes}")
+    if x_shape[1] != w_shape[1] * groups or w_shape[0] % groups:
+        raise RuntimeError(f"{op}: input must have weight.shape[1] * groups channels {shapes}")
+    rows = zip(x_shape[2:], w_shape[2:], stride, padding, dilation, strict=True)
+    size = tuple(out_size(*row) for row in rows)
+    if min(size) < 1:
+        raise RuntimeError(f"{op}: the padded input is smaller than the kernel {shapes}")
+    return size, stride, padding, dilation
+
+
+def pool_geometry(op, shape, kernel, stride, padding, dilation, ceil_mode):
+    """((out height, out width), kernel, stride, padding, dilation) as pairs, checked."""
+    kernel, padding, dilation = pair(kernel), pair(padding), pair(dilation)
+    stride = kernel if stride is None else pair(stride)
+    if len(shape) < 3:
+        raise RuntimeError(f"{op}: input must be 3-d or 4-d, got shape {tuple(shape)}")
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+        raise RuntimeError(f"{op}: padding {padding} must be at most half of the kernel {kernel}")
+    rows = zip(shape[-2:], kernel, stride, padding, dilation, strict=True)
+    size = tuple(out_size(*row, ceil_mode) for row in rows)
+    if min(size) < 1:
+        raise RuntimeError(f"{op}: the kernel {kernel} is larger than the input {tuple(shape)}")
+    return size, kernel, stride, padding, dilation
+
+
+def divisors(shape, windows, count_include_pad, divisor_override):
+    """What each window's sum is divided by: its elements, those of the padding on request."""
+    if divisor_override is not None:
+        return np.full(windows[0], divisor_override, np.int64)
+    sides = []
+    for n, length, kernel, stride, padding in zip(
+        windows[0], shape[-2:], *windows[1:4], strict=True
+    ):
+        start = np.arange(n) * stride - padding
+        end = np.minimum(start + kernel, length + padding)
+        if not count_include_pad:
+            start, end = np.maximum(start, 0), np.minimum(end, length)
+        sides.append(end - start)
+    return sides[0][:, None] * sides[1]
