@@ -8,7 +8,21 @@ from .autograd.variable import registry
 from .devices import as_device
 from .dtype import as_dtype
 from .inplace import inplace
-from .ops import activation, compare, elementwise, linalg, reduce, scan, shape, statistics
+from .ops import (
+    activation,
+    compare,
+    copy,
+    elementwise,
+    linalg,
+    reduce,
+    scan,
+    shape,
+    slices,
+    statistics,
+    strided,
+)
+from .ops import split as splits
+from .ops import view as view_ops
 from .tensor_base import TensorBase
 
 
@@ -236,9 +250,51 @@ class Tensor(TensorBase):
 
         return random.fill("uniform", self, generator, to - from_, from_)
 
-    t = shape.t
-    reshape = shape.reshape
-    clone = shape.clone
+    # views and copies
+
+    detach = view_ops.detach
+    detach_ = view_ops.detach_
+    view = view_ops.view
+    reshape = view_ops.reshape
+    view_as = view_ops.view_as
+    reshape_as = view_ops.reshape_as
+    flatten = view_ops.flatten
+    ravel = view_ops.ravel
+    unflatten = view_ops.unflatten
+    squeeze = view_ops.squeeze
+    unsqueeze = view_ops.unsqueeze
+    transpose = swapaxes = swapdims = view_ops.transpose
+    t = view_ops.t
+    permute = view_ops.permute
+    movedim = moveaxis = view_ops.movedim
+    expand = view_ops.expand
+    expand_as = view_ops.expand_as
+    broadcast_to = view_ops.broadcast_to
+    narrow = slices.narrow
+    select = slices.select
+    diagonal = slices.diagonal
+    diag_embed = slices.diag_embed
+    diag = slices.diag
+    split = splits.split
+    split_with_sizes = splits.split_with_sizes
+    chunk = splits.chunk
+    tensor_split = splits.tensor_split
+    unbind = splits.unbind
+    unfold = strided.unfold
+    as_strided = strided.as_strided
+    storage_offset = strided.storage_offset
+    clone = copy.clone
+    contiguous = copy.contiguous
+    repeat = shape.repeat
+    tile = shape.tile
+    repeat_interleave = shape.repeat_interleave
+    flip = shape.flip
+    fliplr = shape.fliplr
+    flipud = shape.flipud
+    roll = shape.roll
+    fill_ = inplace(copy.fill)
+    zero_ = inplace(copy.zero)
+    copy_ = inplace(copy.copy)
 
 
 registry.Tensor = Tensor

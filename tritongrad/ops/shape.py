@@ -1,37 +1,239 @@
-"""Shape operations."""
+"""Shapes put together: tensors joined, repeated, turned round, padded."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..autograd.variable import Variable, wrap
+from ..devices import device_of_array, place
+from ..dtype import promote
 from ..op import op
 from ..samples import Rand
+from .copy import clone, number_of
+from .dims import check_dim
+from .sizes import checked_dims, ints, shape_of
+from .slices import embed, narrow, slices
+from .view import atleast_1d, atleast_2d, expand, reshape, view
 
 Tensor = Any
+ALL = slice(None)
 
 
-@op(cpu=lambda x: x.T, view=True, samples=[(Rand((3, 4)),)])
-def t(input: Tensor):
-    """The transpose of a matrix; 0-d and 1-d tensors are returned as they are."""
-    return (input,)
+@op(
+    cpu=np.concatenate,
+    variadic=True,
+    samples=[
+        ([Rand((2, 3)), Rand((1, 3))],),
+        ([Rand((2, 3)), Rand((2, 1)), Rand((2, 0))], -1),
+        ([Rand((4,))],),
+    ],
+)
+def cat(tensors, dim=0):
+    """Tensors joined along a dim; their other sizes must agree."""
+    tensors = _tensors("cat", tensors)
+    full = [t for t in tensors if t._array.shape != (0,)] or tensors[:1]  # as PyTorch does
+    first = full[0]._array.shape
+    dim = check_dim("cat", dim, len(first))
+    if not first:
+        raise RuntimeError("cat: zero-dimensional tensor (at position 0) cannot be concatenated")
+    for i, t in enumerate(tensors):
+        shape = t._array.shape
+        if shape == (0,):
+            continue
+        if len(shape) != len(first):
+            raise RuntimeError(
+                f"cat: Tensors must have same number of dimensions: got {len(first)} and "
+                f"{len(shape)} (shapes {list(first)} and {list(shape)}, tensor number {i})"
+            )
+        for d, (want, have) in enumerate(zip(first, shape, strict=True)):
+            if d != dim and have != want:
+                raise RuntimeError(
+                    f"cat: Sizes of tensors must match except in dimension {dim}. Expected size "
+                    f"{want} but got size {have} for tensor number {i} in the list (shapes "
+                    f"{list(first)} and {list(shape)})"
+                )
+    dtypes = [t._array.dtype for t in tensors]
+    common = dtypes[0]
+    for d in dtypes[1:]:
+        common = promote(common, d)
+    return [t if t._array.dtype == common else t.to(common) for t in full], dim
 
 
-t.vjp(input=lambda g: g.t())
+cat.vjp(tensors=lambda g, tensors_shape, dim: g.split([s[dim] for s in tensors_shape], dim))
+concat = concatenate = cat
 
 
-@op(cpu=lambda x, shape: x.reshape(shape), view=True, samples=[(Rand((3, 4)), (4, 3))])
-def reshape(input: Tensor, shape):
-    """reshape"""
-    return input, tuple(shape)
+def _tensors(name: str, tensors: Any) -> list:
+    if isinstance(tensors, Variable):
+        raise TypeError(f"{name}: argument 'tensors' must be a list or tuple of Tensors, got a Tensor")
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError(f"{name}: expected a non-empty list of Tensors")
+    for i, t in enumerate(tensors):
+        shape_of(name, t, f"tensors[{i}]")
+    return tensors
 
 
-reshape.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+def stack(tensors, dim=0):
+    """Tensors of one shape joined along a new dim."""
+    tensors = _tensors("stack", tensors)
+    first = tensors[0]._array.shape
+    dim = check_dim("stack", dim, len(first) + 1)
+    for i, t in enumerate(tensors):
+        if t._array.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+                f"{list(t._array.shape)} at entry {i}"
+            )
+    return cat([t.unsqueeze(dim) for t in tensors], dim)
 
 
-@op(cpu=lambda x: x.copy(), samples=[(Rand((3, 4)),)])
-def clone(input: Tensor):
-    """A copy."""
-    return (input,)
+def hstack(tensors):
+    """Tensors joined side by side: along dim 1, vectors along dim 0."""
+    tensors = [atleast_1d(t) for t in _tensors("hstack", tensors)]
+    return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
 
 
-clone.vjp(input=lambda g: g)
+def vstack(tensors):
+    """Tensors joined one below the other: along dim 0, vectors as rows."""
+    return cat([atleast_2d(t) for t in _tensors("vstack", tensors)], 0)
+
+
+def column_stack(tensors):
+    """Vectors as the columns of a matrix; matrices side by side."""
+    columns = [atleast_1d(t) for t in _tensors("column_stack", tensors)]
+    return hstack([t.unsqueeze(1) if t.ndim == 1 else t for t in columns])
+
+
+def repeat(input, repeats, *more):
+    """The whole tensor repeated along each dim: sizes multiplied; new dims come in front."""
+    shape = shape_of("repeat", input)
+    times = ints("repeat", repeats, more, "repeats")
+    if len(times) < len(shape):
+        raise RuntimeError(
+            "repeat: Number of dimensions of repeat dims can not be smaller than number of "
+            f"dimensions of tensor: repeats {list(times)}, input {list(shape)}"
+        )
+    if min(times, default=0) < 0:
+        raise RuntimeError(f"repeat: repeats must not be negative, got {list(times)}")
+    shape = (1,) * (len(times) - len(shape)) + shape
+    apart = [n for size in shape for n in (1, size)]
+    wide = [n for pair in zip(times, shape, strict=True) for n in pair]
+    result = reshape(expand(reshape(input, apart), wide), [t * n for t, n in zip(times, shape, strict=True)])
+    return clone(result) if all(t == 1 for t in times) else result
+
+
+def tile(input, dims, *more):
+    """`repeat`, where missing dims count as 1."""
+    times = ints("tile", dims, more, "dims")
+    return repeat(input, (1,) * (len(shape_of("tile", input)) - len(times)) + times)
+
+
+def repeat_interleave(input, repeats, dim=None, output_size=None):
+    """Each slice along dim repeated in place: so often, or as often as its entry in `repeats` says."""
+    shape_of("repeat_interleave", input)
+    if dim is None:
+        input, dim = reshape(input, (-1,)), 0
+    shape = input._array.shape
+    dim = check_dim("repeat_interleave", dim, len(shape))
+    if isinstance(repeats, Variable) and repeats._array.size == 1:
+        repeats = repeats.item()  # type: ignore[attr-defined]
+    if not isinstance(repeats, (Variable, tuple, list)):
+        wide = expand(input.unsqueeze(dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
+        return reshape(wide, (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]))
+    times = repeats._host() if isinstance(repeats, Variable) else np.asarray(repeats)  # type: ignore[attr-defined]
+    if times.shape != (shape[dim],):
+        raise RuntimeError(
+            "repeat_interleave: repeats must have the same size as input along dim, but got "
+            f"repeats.size(0) = {times.size} and input.size({dim}) = {shape[dim]}"
+        )
+    index = np.repeat(np.arange(shape[dim]), times)
+    return input.index_select(dim, wrap(place(index, device_of_array(input._array))))
+
+
+def flip(input, dims, *more):
+    """A copy with the order along some dims reversed."""
+    n = len(shape_of("flip", input))
+    dims = checked_dims("flip", ints("flip", dims, more, "dims"), n)
+    key = tuple([slice(None, None, -1) if d in dims else ALL for d in range(n)])
+    return clone(slices.op.call(input, (*key, ...)))
+
+
+def fliplr(input):
+    """Columns in reverse order."""
+    return flip(input, 1)
+
+
+def flipud(input):
+    """Rows in reverse order."""
+    return flip(input, 0)
+
+
+def roll(input, shifts, dims=None):
+    """Elements moved along dims by so many places; what falls off the end comes in in front."""
+    shape = shape_of("roll", input)
+    shifts = ints("roll", shifts, (), "shifts")
+    if dims is None:
+        if len(shifts) != 1:
+            raise RuntimeError(f"roll: shifts {list(shifts)} and no dims: give one dim for each")
+        return view(roll(reshape(input, (-1,)), shifts, (0,)), shape)
+    dims = ints("roll", dims, (), "dims")
+    if len(dims) != len(shifts) or not dims:
+        raise RuntimeError(
+            f"roll: shifts and dimensions must align. shifts: {len(shifts)}, dims: {len(dims)}"
+        )
+    result = input
+    for shift, d in zip(shifts, dims, strict=True):
+        dim = check_dim("roll", d, len(shape))
+        n = shape[dim]
+        first = shift % n if n else 0
+        if first:
+            result = cat([narrow(result, dim, n - first, first), narrow(result, dim, 0, n - first)], dim)
+    return clone(result) if result is input else result
+
+
+def rot90(input, k=1, dims=(0, 1)):
+    """Turned by k times 90 degrees in the plane of two dims, from the first towards the second."""
+    first, second = checked_dims("rot90", ints("rot90", dims, ()), len(shape_of("rot90", input)))
+    match k % 4:
+        case 1:
+            return flip(input, second).transpose(first, second)
+        case 2:
+            return flip(input, (first, second))
+        case 3:
+            return flip(input, first).transpose(first, second)
+    return clone(input)
+
+
+def pad(input, pad, mode="constant", value=None):
+    """`value` (0) added around: `pad` holds (before, after) of the last dim, then the one before it.
+
+    Negative counts cut off.
+    """
+    shape = shape_of("pad", input)
+    counts = ints("pad", pad, (), "pad")
+    if mode != "constant":
+        raise NotImplementedError(f"pad: mode {mode!r} is not one of: constant")
+    if len(counts) % 2:
+        raise RuntimeError(f"pad: Padding length must be divisible by 2, got {len(counts)}")
+    if len(counts) > 2 * len(shape):
+        raise RuntimeError(
+            f"pad: Padding length should be less than or equal to two times the input dimension "
+            f"but got padding length {len(counts)} and input of dimension {len(shape)}"
+        )
+    sizes, key, result = list(shape), [ALL] * len(shape), input
+    for i in range(0, len(counts), 2):
+        d, before, after = len(shape) - 1 - i // 2, counts[i], counts[i + 1]
+        cut, rest = max(-before, 0), shape[d] + min(before, 0) + min(after, 0)
+        sizes[d] = shape[d] + before + after
+        if sizes[d] < 0 or rest < 0:
+            raise RuntimeError(
+                f"pad: the input size {shape[d]}, plus negative padding {before} and {after}, "
+                f"resulted in a negative output size (dim {d})"
+            )
+        if rest != shape[d]:
+            result = narrow(result, d, cut, rest)
+        key[d] = slice(max(before, 0), max(before, 0) + rest)
+    return embed(result, sizes, (*key, ...), number_of("pad", value or 0, input._array.dtype))

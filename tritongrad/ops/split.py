@@ -1,0 +1,177 @@
+"""A tensor cut into several views along a dim: one Node for all of them, one history."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.modes import state
+from ..autograd.variable import Variable, View, version_of
+from ..cpu import view as kernels
+from ..op import op
+from ..samples import Rand
+from .dims import check_dim
+from .sizes import ints, shape_of
+from .slices import narrow, select
+
+Tensor = Any
+
+
+def _views(one: Any) -> Callable:
+    """Decorate an operation of several outputs: output i is the view one(input, dim, ...).
+
+    That is how a write to it finds the way to the input, and a write to the input to it.
+    """
+
+    def decorate(entry: Callable) -> Callable:
+        @functools.wraps(entry)
+        def cut(input: Any, *args: Any, **kwargs: Any) -> tuple:
+            parts = entry(input, *args, **kwargs)
+            if state.inference:
+                return parts
+            cell = version_of(input)
+            start, operation = 0, one.op
+            dim = entry.op.function(input, *args, **kwargs)[-1]  # type: ignore[attr-defined]
+            for part in parts:
+                if operation is select.op:
+                    where, length = (dim, start), 1
+                else:
+                    length = part._array.shape[dim]
+                    where = (dim, start, length)
+                view = View(input, operation, where, cell[1])
+                view.node, part._node, part._version = part._node, view, cell
+                start += length
+            return parts
+
+        cut.op.entry = cut  # type: ignore[attr-defined]  (wraps copied it)
+        return cut
+
+    return decorate
+
+
+def _list(g: Any) -> list:
+    """The gradients of all outputs: one output alone gives no list."""
+    return [g] if isinstance(g, Variable) else g
+
+
+@_views(narrow)
+@op(
+    cpu=kernels.split,
+    view=True,
+    samples=[
+        (Rand((5, 2)), 2),
+        (Rand((2, 6)), (1, 3, 2), 1),
+        (Rand((2, 4)), 4, -1),
+        (Rand((0, 2)), 3),
+    ],
+)
+def split(input: Tensor, split_size, dim=0):
+    """Views of `split_size` slices each along dim (the last may be smaller), or of given sizes."""
+    shape = shape_of("split", input)
+    if not shape:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    dim = check_dim("split", dim, len(shape))
+    n = shape[dim]
+    if isinstance(split_size, (tuple, list)):
+        sizes = ints("split", split_size, (), "split_size")
+        if sum(sizes) != n or min(sizes, default=0) < 0:
+            raise RuntimeError(
+                f"split: split_with_sizes expects split_sizes to sum exactly to {n} (input "
+                f"tensor's size at dimension {dim}), but got split_sizes={list(sizes)}"
+            )
+        return input, sizes, dim
+    size = split_size.__index__()
+    if size < 0 or (size == 0 and n):
+        raise RuntimeError(
+            f"split expects split_size be non-negative, but got split_size={size}"
+            if size < 0
+            else f"split: split_size can only be 0 if dimension size is 0, but got size {n}"
+        )
+    return input, tuple([min(size, n - i) for i in range(0, n, size)]) if n else (0,), dim
+
+
+def _join(g, dim):
+    from .shape import cat
+
+    return cat(_list(g), dim)
+
+
+split.vjp(input=lambda g, dim: _join(g, dim))
+
+
+def split_with_sizes(input, split_sizes, dim=0):
+    """Views of the given sizes along dim."""
+    return split(input, tuple(split_sizes), dim)
+
+
+def chunk(input, chunks, dim=0):
+    """At most `chunks` views of equal size along dim; the last may be smaller."""
+    shape = shape_of("chunk", input)
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    n = shape[check_dim("chunk", dim, len(shape))] if shape else 0
+    if not n:
+        return split(input, (0,) * chunks, dim)
+    return split(input, -(-n // chunks), dim)
+
+
+def tensor_split(input, indices_or_sections, dim=0):
+    """As many views as asked for, sizes differing by at most 1, or cut before the given indices."""
+    shape = shape_of("tensor_split", input)
+    if not shape:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, got 0 dims")
+    n = shape[check_dim("tensor_split", dim, len(shape))]
+    if isinstance(indices_or_sections, Variable) and indices_or_sections._array.ndim:
+        indices_or_sections = indices_or_sections.tolist()  # type: ignore[attr-defined]
+    if not isinstance(indices_or_sections, (tuple, list)):
+        count = indices_or_sections.__index__()
+        if count <= 0:
+            raise RuntimeError(
+                f"tensor_split: number of sections must be larger than 0, got {count}"
+            )
+        return split(input, tuple([n // count + (i < n % count) for i in range(count)]), dim)
+    ends = [*slice_ends(indices_or_sections, n), n]
+    parts, start = [], 0
+    for end in ends:
+        parts.append(narrow(input, dim, start if end > start else min(start, n), max(end - start, 0)))
+        start = end
+    return tuple(parts)
+
+
+def slice_ends(indices: Any, n: int) -> list:
+    """Indices as ends of slices: counted from the front, within 0 .. n."""
+    return [slice(0, i.__index__()).indices(n)[1] for i in indices]
+
+
+def hsplit(input, indices_or_sections):
+    """tensor_split along dim 1 (dim 0 of a vector)."""
+    return tensor_split(input, indices_or_sections, 1 if len(shape_of("hsplit", input)) > 1 else 0)
+
+
+def vsplit(input, indices_or_sections):
+    """tensor_split along dim 0."""
+    return tensor_split(input, indices_or_sections, 0)
+
+
+@_views(select)
+@op(
+    cpu=kernels.unbind,
+    view=True,
+    samples=[(Rand((3, 2)),), (Rand((2, 3, 4)), 1), (Rand((1, 2)), -2), (Rand((3,)),)],
+)
+def unbind(input: Tensor, dim=0):
+    """The slices along dim, without it, as a tuple of views."""
+    shape = shape_of("unbind", input)
+    if not shape:
+        raise RuntimeError("unbind: Dimension specified as 0 but tensor has no dimensions")
+    return input, check_dim("unbind", dim, len(shape))
+
+
+def _stack(g, dim):
+    from .shape import stack
+
+    return stack(_list(g), dim)
+
+
+unbind.vjp(input=lambda g, dim: _stack(g, dim))
