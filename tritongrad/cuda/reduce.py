@@ -12,8 +12,6 @@ from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.elementwise import elementwise
 from tritongrad.cuda.launch import launch
 from tritongrad.cuda.rows import Axis, Matrix, matrix, normal_dims, reduced_shape, tile_of
-from tritongrad.cuda.scan import cumprod as cumprod
-from tritongrad.cuda.scan import cumsum as cumsum
 from tritongrad.cuda.types import BOOL, FLOAT32, FLOAT64, INT64, accumulator, total_dtype, triton_type
 from tritongrad.dtype import as_dtype
 

@@ -11,7 +11,7 @@ from tritongrad.cuda.launch import launch
 from tritongrad.cuda.rows import Axis, Matrix, matrix, tile_of
 from tritongrad.cuda.types import accumulator, total_dtype, triton_type
 
-CHUNK = 1024
+CHUNK = 4096  # elements of a tile
 
 
 def cumsum(x: DeviceArray, dim: int, dtype: Any = None) -> DeviceArray:
@@ -38,7 +38,7 @@ def scan_matrix(to: Matrix, view: Matrix, combine: str, identity: int, acc: np.d
     from tritongrad.kernels import reduce, scan
 
     rows, cols = view.rows, view.cols
-    tile_rows, width = tile_of(view, 4096, CHUNK)
+    tile_rows, width = tile_of(view, CHUNK, CHUNK)
     chunks = -(-cols.length // width)
     grid = (-(-rows.length // tile_rows) * chunks,)
     sizes = (rows.length, cols.length, *rows[1:])

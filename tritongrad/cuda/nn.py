@@ -1,0 +1,228 @@
+"""Host side of softmax, layer normalisation and cross-entropy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tritongrad.cuda.array import DeviceArray, empty
+from tritongrad.cuda.elementwise import elementwise, power_of_2
+from tritongrad.cuda.launch import launch
+from tritongrad.cuda.reduce import sum as reduce_sum
+from tritongrad.cuda.rows import Matrix, matrix, tile_of
+from tritongrad.cuda.types import FLOAT64, INT64, accumulator, triton_type
+
+WIDEST = 4096  # columns of a tile
+PART = 32  # rows that a program of layer norm's weight gradient adds up
+
+
+def softmax(x: DeviceArray, dim: int) -> DeviceArray:
+    """exp(x) / sum(exp(x)) along dim"""
+    return _softmax(x, dim, False)
+
+
+def log_softmax(x: DeviceArray, dim: int) -> DeviceArray:
+    """x - log(sum(exp(x))) along dim"""
+    return _softmax(x, dim, True)
+
+
+def _softmax(x: DeviceArray, dim: int, log: bool) -> DeviceArray:
+    from tritongrad.kernels import norm
+
+    out = empty(x.shape, x.dtype, x.device)
+    if out.size:
+        view, x = along(x, dim)
+        grid, sizes, tile = row_tiles(view)
+        one = tile["COLS"] >= view.cols.length
+        acc = triton_type(accumulator(x.dtype))
+        launch(norm.softmax_rows, grid, out, x, *sizes, LOG=log, ACC=acc, ONE=one, **tile)
+    return out
+
+
+def softmax_backward(grad: DeviceArray, result: DeviceArray, dim: int) -> DeviceArray:
+    """result (grad - sum(grad result)) along dim"""
+    return _softmax_backward(grad, result, dim, False)
+
+
+def log_softmax_backward(grad: DeviceArray, result: DeviceArray, dim: int) -> DeviceArray:
+    """grad - exp(result) sum(grad) along dim"""
+    return _softmax_backward(grad, result, dim, True)
+
+
+def _softmax_backward(
+    grad: DeviceArray, result: DeviceArray, dim: int, log: bool
+) -> DeviceArray:
+    from tritongrad.kernels import norm
+
+    out = empty(result.shape, result.dtype, result.device)
+    if out.size:
+        view, result = along(result, dim)
+        grad = contiguous(grad)
+        grid, sizes, tile = row_tiles(view)
+        one = tile["COLS"] >= view.cols.length
+        acc = triton_type(accumulator(result.dtype))
+        launch(
+            norm.softmax_backward_rows, grid, out, grad, result, *sizes, LOG=log, ACC=acc,
+            ONE=one, **tile,
+        )  # fmt: skip
+    return out
+
+
+def layer_norm(
+    x: DeviceArray, dims: int, weight: DeviceArray | None, bias: DeviceArray | None, eps: float
+) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
+    """(result, mean, 1 / sqrt(variance + eps)) over the last `dims` dims; one mean a row"""
+    from tritongrad.kernels import norm
+
+    rows, cols = rows_and_cols(x.shape, dims)
+    acc = accumulator(x.dtype)
+    out = empty(x.shape, x.dtype, x.device)
+    means, scales = empty((rows,), acc, x.device), empty((rows,), acc, x.device)
+    if out.size:
+        tile = wide_tile(cols)
+        launch(
+            norm.layer_norm_rows, (-(-rows // tile["ROWS"]),), out, means, scales, contiguous(x),
+            0 if weight is None else contiguous(weight), 0 if bias is None else contiguous(bias),
+            rows, cols, real(cols, acc), real(eps, acc),
+            AFFINE=(weight is not None) + 2 * (bias is not None), ACC=triton_type(acc), **tile,
+        )  # fmt: skip
+    return out, means, scales
+
+
+def layer_norm_backward(
+    grad: DeviceArray, x: DeviceArray, means: DeviceArray, scales: DeviceArray,
+    weight: DeviceArray | None, dims: int,
+) -> tuple[DeviceArray, DeviceArray, DeviceArray]:  # fmt: skip
+    """The gradients of layer_norm's input, weight and bias (the last two of the dims' shape)"""
+    from tritongrad.kernels import norm
+
+    rows, cols = rows_and_cols(x.shape, dims)
+    shape = x.shape[x.ndim - dims :]
+    acc = accumulator(x.dtype)
+    out = empty(x.shape, x.dtype, x.device)
+    parts = [empty((-(-rows // PART), cols), acc, x.device) for _ in range(2)]
+    if out.size:
+        grad, x = contiguous(grad), contiguous(x)
+        tile = wide_tile(cols)
+        launch(
+            norm.layer_norm_backward_rows, (-(-rows // tile["ROWS"]),), out, grad, x, means,
+            scales, 0 if weight is None else contiguous(weight), rows, cols, real(cols, acc),
+            AFFINE=int(weight is not None), ACC=triton_type(acc), **tile,
+        )  # fmt: skip
+        width = min(power_of_2(cols), 64)
+        grid = (parts[0].shape[0] * -(-cols // width),)
+        launch(
+            norm.layer_norm_weight_tiles, grid, *parts, grad, x, means, scales, rows, cols,
+            ACC=triton_type(acc), ROWS=PART, COLS=width,
+        )  # fmt: skip
+    sums = [reduce_sum(part, (0,)).astype(x.dtype).reshape(shape) for part in parts]
+    return out, sums[0], sums[1]
+
+
+def cross_entropy(
+    x: DeviceArray, target: DeviceArray, weight: DeviceArray | None, ignore_index: int,
+    label_smoothing: float,
+) -> tuple[DeviceArray, DeviceArray, DeviceArray]:  # fmt: skip
+    """(loss, weight, log sum exp) of every row: classes along dim 1, or dim 0 of a single row
+
+    The mean loss is sum(loss) / sum(weight).
+    """
+    from tritongrad.kernels import loss
+
+    acc = accumulator(x.dtype)
+    losses = empty(target.shape, x.dtype, x.device)
+    weights, logs = empty(target.shape, acc, x.device), empty(target.shape, acc, x.device)
+    if losses.size:
+        view, x = along(x, min(1, x.ndim - 1))
+        grid, sizes, tile = row_tiles(view)
+        wrong = empty(grid, INT64, x.device)
+        target = contiguous(target)
+        launch(
+            loss.cross_entropy_rows, grid, losses, weights, logs, x, target,
+            0 if weight is None else contiguous(weight), wrong, *sizes, ignore_index,
+            real(label_smoothing, acc), real(view.cols.length, acc), ACC=triton_type(acc),
+            WEIGHTED=weight is not None, SMOOTH=label_smoothing != 0, **tile,
+        )  # fmt: skip
+        check_targets(wrong, target, view.cols.length)
+    return losses, weights, logs
+
+
+def cross_entropy_backward(
+    grad: DeviceArray, x: DeviceArray, logs: DeviceArray, target: DeviceArray,
+    weight: DeviceArray | None, ignore_index: int, label_smoothing: float,
+) -> DeviceArray:  # fmt: skip
+    """The gradient of the logits; grad has one number for every row, or one for all"""
+    from tritongrad.kernels import loss
+
+    acc = accumulator(x.dtype)
+    out = empty(x.shape, x.dtype, x.device)
+    if out.size and target.size:
+        view, x = along(x, min(1, x.ndim - 1))
+        grid, sizes, tile = row_tiles(view)
+        single = grad.size == 1
+        share: Any = 0
+        if label_smoothing != 0:
+            classes = view.cols.length
+            share = full(1.0, acc, x) if weight is None else reduce_sum(weight, None, dtype=acc)
+            share = share if weight is None else elementwise("div", share, float(classes))
+        launch(
+            loss.cross_entropy_backward_tiles, grid, out, contiguous(grad), x, contiguous(logs),
+            contiguous(target), 0 if weight is None else contiguous(weight), *sizes,
+            0 if single else 1, ignore_index, real(label_smoothing, acc), share,
+            ACC=triton_type(acc), WEIGHTED=weight is not None, SMOOTH=label_smoothing != 0, **tile,
+        )  # fmt: skip
+    return out
+
+
+def check_targets(wrong: DeviceArray, target: DeviceArray, classes: int) -> None:
+    """IndexError for a class that does not exist; while a graph is captured nothing can be read."""
+    if getattr(wrong.device, "capturing", False):
+        return
+    rows = target.size
+    bad = wrong.numpy()
+    if (bad < rows).any():
+        row = int(bad.min())
+        label = target.reshape((-1,))[row : row + 1].numpy()[0]
+        raise IndexError(
+            f"cross_entropy: target {label} of row {row} is out of bounds for {classes} classes; "
+            "targets go from 0 to classes - 1, and ignore_index leaves a row out"
+        )
+
+
+def along(x: DeviceArray, dim: int) -> tuple[Matrix, DeviceArray]:
+    """x, contiguous, and its matrix whose rows run along dim."""
+    x = contiguous(x)
+    return matrix(x, (dim % x.ndim,) if x.ndim else ()), x
+
+
+def row_tiles(view: Matrix) -> tuple[tuple[int], tuple[int, ...], dict[str, int]]:
+    """Grid, the sizes and strides of the kernel's signature, and the tile."""
+    rows, cols = tile_of(view, WIDEST, WIDEST)
+    sizes = (view.rows.length, view.cols.length, *view.rows[1:], view.cols.inner)
+    return (-(-view.rows.length // rows),), sizes, {"ROWS": rows, "COLS": cols, "num_warps": 8}
+
+
+def wide_tile(cols: int) -> dict[str, int]:
+    width = min(power_of_2(cols), WIDEST)
+    return {"ROWS": max(1, min(WIDEST // width, 64)), "COLS": width, "num_warps": 8}
+
+
+def rows_and_cols(shape: tuple[int, ...], dims: int) -> tuple[int, int]:
+    split = len(shape) - dims
+    return math.prod(shape[:split]), math.prod(shape[split:])
+
+
+def contiguous(x: DeviceArray) -> DeviceArray:
+    return x if x.contiguous else x.copy()
+
+
+def real(value: float, acc: np.dtype) -> Any:
+    """A number in the type that launch() passes as the accumulator's."""
+    return np.float64(value) if acc == FLOAT64 else float(value)
+
+
+def full(value: float, dtype: np.dtype, like: DeviceArray) -> DeviceArray:
+    """One element of a value."""
+    return elementwise("positive", value, out=empty((1,), dtype, like.device))
