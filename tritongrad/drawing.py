@@ -71,9 +71,7 @@ class Drawing:
         plan = layered(sizes, self.edges, 34.0, turned)
         margin = 18.0
         arrow = element_arrow()
-        edges = [
-            svg.element("path", d=path_of(p), marker_end="url(#arrow)") for p in plan.paths
-        ]
+        edges = [svg.element("path", d=path_of(p), marker_end="url(#arrow)") for p in plan.paths]
         boxes = [
             draw_box(box, size, centre)
             for box, size, centre in zip(self.boxes, sizes, plan.centres, strict=True)
@@ -136,13 +134,17 @@ def draw(
         raise RuntimeError(
             "draw: the tensor has no graph: nothing that it was computed from requires grad"
         )
-    vertices, edges = walk(owner(root))
-    names = names_of(params)
-    boxes = [describe(v, names.get(id(v)), v is vertices[0]) for v in vertices]
-    drawing = Drawing(boxes, edges, direction)
+    drawing = draw_edge(root, names_of(params), direction)
     if file is not None:
         drawing.save(file, graphviz)
     return drawing
+
+
+def draw_edge(edge: Any, names: Mapping[int, str], direction: str = "down") -> Drawing:
+    """The graph that ends at a Node or leaf; names by the identity of those."""
+    vertices, edges = walk(owner(edge))
+    boxes = [describe(v, names.get(id(v)), v is vertices[0]) for v in vertices]
+    return Drawing(boxes, edges, direction)
 
 
 def walk(root: Any) -> tuple[list, list[tuple[int, int]]]:
@@ -183,12 +185,12 @@ def describe(vertex: Any, name: str | None, is_root: bool) -> Box:
     """The box of a Node or a leaf."""
     leaf = not isinstance(vertex, Node)
     like = vertex._array if leaf else vertex
-    size = " × ".join(map(str, like.shape)) or "scalar"
-    detail = f"{size}  {like.dtype}"
+    size = " x ".join(map(str, like.shape)) or "scalar"
+    detail = f"{size} {like.dtype}"
     if leaf:
         return Box("leaf", name or "leaf", detail)
     operation = getattr(vertex, "op", None)
-    title = operation.name if operation is not None else vertex.name()
+    title = operation.name.strip("_") if operation is not None else vertex.name()
     title = f"{name} = {title}" if name else title
     return Box("result" if is_root else "operation", title, detail)
 

@@ -131,7 +131,7 @@ def make_grid(count: int, edges: Sequence[tuple[int, int]]) -> Grid:
 
 
 def order(grid: Grid) -> None:
-    """Sort each layer by the mean place of its neighbours, and keep the order that crosses least."""
+    """Sort each layer by the mean place of its neighbours; keep the order that crosses least."""
     best, fewest = [list(layer) for layer in grid.layers], crossings(grid)
     for sweep in range(SWEEPS):
         downwards = sweep % 2 == 0

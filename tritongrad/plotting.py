@@ -46,7 +46,7 @@ def plot(
     """A line chart as SVG text; written to `file` too if given, by its extension.
 
     `series`: y values, or (x values, y values), or several of either by name as a mapping.
-    `log`: a logarithmic y axis. Values that are not finite (or not positive, with `log`) leave gaps.
+    `log`: a logarithmic y axis. Values that are not finite, or with `log` not positive, leave gaps.
     """
     lines = lines_of(series, log)
     labels = {"title": title, "xlabel": xlabel, "ylabel": ylabel}
@@ -156,9 +156,7 @@ def legend(names: Sequence[str]) -> list[str]:
         parts.append(svg.text(name, x, 46.0, **words))
         x -= svg.width_of(name, 12) + 6
         parts.append(
-            svg.element(
-                "line", x1=x - 18, x2=x, y1=42, y2=42, stroke=colour, stroke_width=3
-            )
+            svg.element("line", x1=x - 18, x2=x, y1=42, y2=42, stroke=colour, stroke_width=3)
         )
         x -= 34
     return parts

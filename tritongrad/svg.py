@@ -9,7 +9,7 @@ INK, SOFT, FAINT, PAPER = "#1f2933", "#5c6773", "#e3e8ee", "#ffffff"
 SERIES = ("#2563c9", "#d9480f", "#2b8a3e", "#9c36b5", "#c2255c", "#0c8599")  # of a chart
 
 # Widths of letters in units of the font size: sans serif fonts agree on these to a tenth.
-NARROW, WIDE = frozenset("iljtfrI.,:;|!'()[] "), frozenset("mwMW×@%")
+NARROW, WIDE = frozenset("iljtfrI.,:;|!'()[] "), frozenset("mwMW@%")
 
 
 def element(tag: str, *content: str, **attributes: object) -> str:
@@ -40,16 +40,19 @@ def document(width: float, height: float, *content: str, title: str = "") -> str
     paper = element("rect", width=width, height=height, rx=8, fill=PAPER)
     name = element("title", escape(title, quote=False)) if title else ""
     body = "\n".join([name, paper, *content] if name else [paper, *content])
-    return element(
-        "svg",
-        f"\n{body}\n",
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {number(float(width))} {number(float(height))}",
-        width=float(width),
-        height=float(height),
-        font_family=SANS,
-        role="img",
-    ) + "\n"
+    return (
+        element(
+            "svg",
+            f"\n{body}\n",
+            xmlns="http://www.w3.org/2000/svg",
+            viewBox=f"0 0 {number(float(width))} {number(float(height))}",
+            width=float(width),
+            height=float(height),
+            font_family=SANS,
+            role="img",
+        )
+        + "\n"
+    )
 
 
 def width_of(words: str, size: float) -> float:

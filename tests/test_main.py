@@ -1,0 +1,125 @@
+"""python -m tritongrad: the demo, what a bug report needs, the table of operations, bench."""
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+import tritongrad as tg
+from tritongrad import benches, demo, info, optable
+from tritongrad.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*words: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess:
+    """python -W error -m tritongrad words"""
+    command = [sys.executable, "-W", "error", "-m", "tritongrad", *words]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+
+
+def test_the_demo_trains_checks_measures_and_draws(tmp_path):
+    done = run(cwd=tmp_path, OPENBLAS_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"tritongrad {tg.__version__}, Python 3.")
+    assert lines[1].startswith("device: ")
+    steps, losses = (next(x for x in lines if x.startswith(f"  {w}")) for w in ("step", "loss"))
+    assert steps.split()[1:] == ["1", "100", "200", "300", "400", "500"]
+    values = [float(v) for v in losses.split()[1:]]
+    assert 1e7 < values[0] < 1e8 and values[-1] < 1e-2 and values == sorted(values, reverse=True)
+    assert len(re.findall(r"^  w[12]  max error \S+  ok$", done.stdout, re.M)) == 2
+    assert len(re.findall(r"^  (?:add|exp|sum|mm|mul) .* [mun]?s   ", done.stdout, re.M)) == 5
+    for name in ("graph.svg", "loss.svg"):
+        assert f"tritongrad-demo/{name}" in done.stdout.replace("\\", "/")
+        ET.fromstring((tmp_path / "tritongrad-demo" / name).read_text(encoding="utf-8"))
+    assert lines[-1].startswith("Next: ")
+
+
+def test_a_wrong_gradient_fails_the_demo(monkeypatch, capsys):
+    right = demo.Net.loss
+    # What differences see is not what backward saw.
+    monkeypatch.setattr(
+        demo.Net, "loss", lambda net, w1, w2: right(net, w1, w2 * 1.001 if w2.requires_grad else w2)
+    )
+    assert not demo.show_gradient_check("cpu")
+    assert "WRONG" in capsys.readouterr().out
+
+
+def test_info_says_what_a_bug_report_needs(monkeypatch, capsys):
+    monkeypatch.setenv("TRITONGRAD_POISON", "0")
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    facts = dict(line.split(maxsplit=1) for line in out.splitlines())
+    names = {"tritongrad", "python", "platform", "processor", "blas", "numpy", "triton", "cuda"}
+    assert names <= set(facts)
+    assert "TRITONGRAD_POISON=0" in out
+    good, why = tg.cuda.status()
+    assert facts["cuda"] == (info.gpus() if good else f"not available: {why}")
+
+
+def test_info_does_not_load_triton():
+    code = (
+        "import sys; from tritongrad import info; info.main(); assert 'triton' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_an_unknown_command_is_answered_with_those_there_are(capsys):
+    assert main(["sing"]) == 2
+    assert main(["info", "please"]) == 2
+    err = capsys.readouterr().err
+    assert "'sing' is not a command" in err and all(name in err for name in COMMANDS)
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+
+
+def test_bench_lists_and_runs_what_a_checkout_has(capsys, tmp_path):
+    assert main(["bench"]) == 0
+    assert "import_time" in capsys.readouterr().out
+    assert main(["bench", "nothing"]) == 2
+    assert "import_time" in capsys.readouterr().err
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "one.py").write_text('"""One."""\nif __name__ == "__main__":\n    pass\n')
+    assert benches.found(tmp_path) == {}
+    (tmp_path / "pyproject.toml").touch()
+    assert list(benches.found(tmp_path)) == ["one"]
+
+
+def test_bench_of_an_installed_package_says_where_it_is(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(benches, "ROOT", tmp_path)
+    assert main(["bench"]) == 1
+    assert "checkout" in capsys.readouterr().err
+
+
+def test_draw_refuses_what_it_cannot_run(capsys, tmp_path):
+    assert main(["draw"]) == 2
+    assert main(["draw", "nowhere.py"]) == 2
+    quiet = tmp_path / "quiet.py"
+    quiet.write_text("pass\n")
+    assert main(["draw", str(quiet)]) == 1
+    assert "without a backward" in capsys.readouterr().err
+
+
+def test_ops_lists_what_is_declared(capsys):
+    assert main(["ops"]) == 0
+    out = capsys.readouterr().out
+    assert all(f" {name}" in out for name in ("mm", "sum", "exp", "clamp", "randn", "add_"))
+
+
+@pytest.mark.parametrize("text", ["no marks", f"{optable.START} no end"])
+def test_a_file_without_marks_is_left_alone(text):
+    with pytest.raises(ValueError, match="operations"):
+        optable.updated(text)
+
+
+def test_the_table_in_the_readme_is_up_to_date():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert optable.updated(text) == text, "run: python -m tritongrad ops --write README.md"

@@ -1,0 +1,72 @@
+"""python -m tritongrad ops: the table of operations, made from what is declared."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import tritongrad as tg
+
+START, END = "<!-- operations -->", "<!-- /operations -->"
+
+
+def main(words: list[str]) -> int:
+    """Print the table, or with `--write FILE` put it between the marks in a file."""
+    if not words:
+        for title, names in groups():
+            print(textwrap.fill(f"{title}: {', '.join(names)}", 100, subsequent_indent="    "))
+        return 0
+    if len(words) != 2 or words[0] != "--write":
+        print("ops: call it as `ops` or `ops --write README.md`", file=sys.stderr)
+        return 2
+    file = Path(words[1])
+    before = file.read_text(encoding="utf-8")
+    after = updated(before)
+    file.write_text(after, encoding="utf-8")
+    print(f"{file}: {'up to date' if after == before else 'table of operations rewritten'}")
+    return 0
+
+
+def groups() -> list[tuple[str, list[str]]]:
+    """Each kind of operation, by the first sentence of its file, with the public names."""
+    found: dict[str, list[str]] = {}
+    for name, value in sorted(vars(tg).items()):
+        module = getattr(value, "__module__", "")
+        if inspect.isfunction(value) and shown(name, module):
+            found.setdefault(module, []).append(name)
+    rows = [(title_of(module), names) for module, names in found.items()]
+    own = [n for n in dir(tg.Tensor) if n.endswith("_") and not n.startswith("_")]
+    in_place = ("In place, as methods of Tensor", sorted(own))
+    return [*sorted(rows), in_place]
+
+
+def shown(name: str, module: Any) -> bool:
+    """Whether a public name is an operation that a user would call."""
+    homes = ("tritongrad.ops.", "tritongrad.create", "tritongrad.random")
+    ours = isinstance(module, str) and module.startswith(homes)
+    return ours and not name.startswith("_") and not name.endswith("_backward")
+
+
+def title_of(module: str) -> str:
+    """The first sentence of a module, up to its colon."""
+    sentence = (importlib.import_module(module).__doc__ or module).strip().partition("\n")[0]
+    return sentence.partition(":")[0].rstrip(".")
+
+
+def table() -> str:
+    """The table as Markdown."""
+    rows = [f"| {title} | {' '.join(f'`{n}`' for n in names)} |" for title, names in groups()]
+    return "\n".join(["| kind | operations |", "|---|---|", *rows])
+
+
+def updated(text: str) -> str:
+    """A text with the table between its marks made anew."""
+    head, start, rest = text.partition(START)
+    _, end, tail = rest.partition(END)
+    if not start or not end:
+        raise ValueError(f"ops: the file needs a line {START} and, after it, a line {END}")
+    return f"{head}{START}\n{table()}\n{END}{tail}"
