@@ -48,6 +48,16 @@ def div(x, y):
 
 
 @triton.jit
+def add_scaled(x, y, alpha):
+    return x + y * alpha
+
+
+@triton.jit
+def sub_scaled(x, y, alpha):
+    return x - y * alpha
+
+
+@triton.jit
 def neg(x):
     return x * -1
 

@@ -1,0 +1,32 @@
+"""In-place writes that need no result of their own: fills, and scaled sums fused into one pass."""
+
+from __future__ import annotations
+
+from tritongrad.cuda.array import DeviceArray
+from tritongrad.cuda.elementwise import elementwise
+
+
+def zero(x: DeviceArray) -> DeviceArray:
+    """x = 0"""
+    return fill(x, 0)
+
+
+def fill(x: DeviceArray, value: float) -> DeviceArray:
+    """x = value, in x's dtype"""
+    return elementwise("positive", value, out=x)
+
+
+def add_scaled(x: DeviceArray, other: DeviceArray, alpha: float) -> DeviceArray:
+    """x += alpha other, reading each once; other has x's shape or broadcasts to it"""
+    return elementwise("add_scaled", x, apart(other, x), alpha, out=x)
+
+
+def sub_scaled(x: DeviceArray, other: DeviceArray, alpha: float) -> DeviceArray:
+    """x -= alpha other: the step of gradient descent"""
+    return elementwise("sub_scaled", x, apart(other, x), alpha, out=x)
+
+
+def apart(other: DeviceArray, x: DeviceArray) -> DeviceArray:
+    """other, copied if it is another view of x's memory: no element may change before it is read"""
+    same = other.ptr == x.ptr and other.shape == x.shape and other.strides == x.strides
+    return other.copy() if other.storage is x.storage and not same else other
