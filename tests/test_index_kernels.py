@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
 
 from tritongrad.cuda import index as cuda
+from tritongrad.cuda import shape
 from tritongrad.cuda.array import DeviceArray, from_numpy
 from tritongrad.cuda.device import device_of
 
@@ -94,12 +95,12 @@ class TestNumpySemantics:
     def test_setitem(self, index, on_device):
         want, got = X.copy(), up(X)
         try:
-            shape = want[index].shape
+            picked = want[index].shape
         except IndexError:
             with pytest.raises(IndexError):
                 cuda.setitem(got, lift(index, on_device), 1.0)
             return
-        value = RNG.normal(size=shape).astype(np.float32)
+        value = RNG.normal(size=picked).astype(np.float32)
         want[index] = value
         cuda.setitem(got, lift(index, on_device), up(value))
         assert np.array_equal(got.numpy(), want)
@@ -159,9 +160,9 @@ def test_halves_are_summed_in_float32():
 
 @pytest.mark.parametrize("dim", [0, 1, 2, -1])
 def test_gather_and_scatter_along_a_dimension(dim):
-    shape = list(X.shape)
-    shape[dim] = 9
-    for part in (shape, [max(1, n - 2) if i != dim % 3 else 9 for i, n in enumerate(shape)]):
+    sizes = list(X.shape)
+    sizes[dim] = 9
+    for part in (sizes, [max(1, n - 2) if i != dim % 3 else 9 for i, n in enumerate(sizes)]):
         index = RNG.integers(0, X.shape[dim], part)
         inside = X[tuple(slice(n) if i != dim % 3 else slice(None) for i, n in enumerate(part))]
         want = np.take_along_axis(inside, index, dim)
@@ -263,3 +264,10 @@ def test_a_failed_write_leaves_the_array_alone():
     with pytest.raises(IndexError):
         cuda.setitem(x, up(ints(0, 9)), 5)
     assert np.array_equal(x.numpy(), X)
+
+
+def test_joining_views_along_a_dimension():
+    for dim in (0, 1, -1):
+        parts = [X, X[:, ::-1], np.delete(X, 0, dim)]
+        got = shape.cat([up(X), up(X)[:, ::-1], up(parts[2])], dim)
+        assert got.contiguous and np.array_equal(got.numpy(), np.concatenate(parts, dim))
