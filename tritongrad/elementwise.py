@@ -11,7 +11,7 @@ import numpy as np
 
 from .autograd.modes import quiet, shared_quiet, state
 from .autograd.record import trace_one, trace_two
-from .autograd.variable import Variable, new, registry
+from .autograd.variable import INFERENCE, Variable, new, registry
 from .dtype import BOOL, FLOAT32, FLOAT64, HALVES, common_dtype, get_default_dtype, is_float
 from .op import ALIASES, Op, device_mismatch, finish, into, publish
 
@@ -84,6 +84,8 @@ def _unary(operation: Op) -> Callable:
         t._node = None
         if input._node is not None and state.grad:
             t._node = trace_one(operation, input, result, t)
+        elif state.inference:
+            t._version = INFERENCE
         return t
 
     return entry
@@ -130,6 +132,8 @@ def _binary(operation: Op) -> Callable:
             t._node = trace_two(operation, input, other, is_tensor, result, t)
         else:
             t._node = None
+            if state.inference:
+                t._version = INFERENCE
         return t
 
     return entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from . import printing
 from .autograd import engine
-from .autograd.graph import Node, Output, RemovableHandle
+from .autograd.graph import KeepGrad, Node, Output, RemovableHandle
 from .autograd.variable import LEAF, Variable, edge_of, version_of, wrap
 from .devices import device, device_of_array
 from .dtype import BY_NUMPY, dtype
@@ -205,20 +204,13 @@ class TensorBase(Variable):
         if edge is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if isinstance(edge, Node):
-            me = weakref.ref(self)
-
-            def keep(g: Any) -> None:
-                tensor = me()
-                if tensor is not None:
-                    tensor._grad = g
-
-            edge.register_hook(keep)
+            edge.register_hook(KeepGrad(self))
 
     @property
     def retains_grad(self) -> bool:
         edge = edge_of(self)
         hooks = edge.hooks if isinstance(edge, Node) else None
-        return bool(hooks) and any(h.__name__ == "keep" for h in hooks.values())
+        return bool(hooks) and any(type(h) is KeepGrad for h in hooks.values())
 
     @property
     def output_nr(self) -> int:

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import os
 import traceback
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from sys import getrefcount
 from typing import Any
@@ -139,6 +140,20 @@ class RemovableHandle:
 
     def __exit__(self, *exc: object) -> None:
         self.remove()
+
+
+class KeepGrad:
+    """The hook of `retain_grad`: keeps the gradient in a tensor that may be gone by then."""
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, t: Variable) -> None:
+        self.tensor = weakref.ref(t)
+
+    def __call__(self, g: Any) -> None:
+        t = self.tensor()
+        if t is not None:
+            t._grad = g
 
 
 def save(t: Variable) -> tuple:

@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .graph import Node, Output, anomaly, changed_error, here, save, sequence, unpack
+from .graph import KeepGrad, Node, Output, anomaly, changed_error, here, save, sequence, unpack
 from .variable import (
+    INFERENCE,
     LEAF,
     Variable,
     View,
@@ -333,12 +334,13 @@ def check_inplace(t: Variable, name: str) -> None:
         )
 
 
-def count_write(t: Variable, name: str) -> list:
+def count_write(t: Variable, name: str) -> None:
     """Note an in-place change: what was saved of this memory before can no longer be used."""
+    if getattr(t, "_version", None) is INFERENCE:
+        return  # nobody can have saved it
     cell = version_of(t)
     cell[0] += 1
     cell[2] = name
-    return cell
 
 
 def rebase(t: Variable, node: Any) -> None:
@@ -352,10 +354,22 @@ def rebase(t: Variable, node: Any) -> None:
     cell[1] += 1
     child = t
     for view, old_edge in chain:
+        carry_kept(view.node, node)
         view.node = node
         view.seen = cell[1]
         child = view.parent
         if node is not None or old_edge is not None:
             node = CopySlices((old_edge, node), view, child._array)
+    carry_kept(child._node, node)
     child._node = node
+
+
+def carry_kept(old: Any, node: Any) -> None:
+    """A tensor that keeps its gradient keeps that of what it is now."""
+    if node is None or not isinstance(old, Node) or not old.hooks:
+        return
+    for key, hook in list(old.hooks.items()):
+        if type(hook) is KeepGrad:
+            del old.hooks[key]
+            node.register_hook(hook)
 
