@@ -130,8 +130,10 @@ def arranged(values: np.ndarray, layout: str, device: Any) -> Any:
         dim = next((d for d, n in enumerate(values.shape) if n > 1), None)
         if dim is None:
             return place(np.ascontiguousarray(values), device)
-        first = np.ascontiguousarray(values.take([0], dim))
-        return wrap(place(first, device)).expand(values.shape)._array
+        first = place(np.ascontiguousarray(values.take([0], dim)), device)
+        if isinstance(first, np.ndarray):
+            return np.broadcast_to(first, values.shape)
+        return first.broadcast_to(values.shape)
     raise ValueError(f"layout: {layout!r} is not one of {', '.join(LAYOUTS)}, expanded")
 
 
