@@ -71,6 +71,8 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from . import cuda as cuda
     from . import testing as testing
+    from .drawing import draw as draw
+    from .plotting import plot as plot
 
 float = float32
 double = float64
@@ -91,6 +93,7 @@ _OPERATIONS = (
     "ops.nn",
 )
 _LAZY = ("cuda", "nn", "optim", "utils", "testing", "kernels", "backends", "profiler", "accelerator")
+_LAZY_FUNCTIONS = {"draw": ".drawing", "plot": ".plotting"}
 _NOT_PUBLIC = ("op", "elementwise", "inplace", "where_")
 
 
@@ -111,4 +114,7 @@ _publish()
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f".{name}", __name__)
+    if name in _LAZY_FUNCTIONS:
+        function = getattr(importlib.import_module(_LAZY_FUNCTIONS[name], __name__), name)
+        return globals().setdefault(name, function)
     raise AttributeError(f"module 'tritongrad' has no attribute {name!r}")
