@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tritongrad.cuda.graphs import CUDAGraph, graph, graphed
     from tritongrad.cuda.pinned import pin, pinned_empty
     from tritongrad.cuda.streams import Event, Stream
+    from tritongrad.cuda.triton_driver import install as install_triton_driver
+    from tritongrad.random import manual_seed
+
+    manual_seed_all = manual_seed
 
 # Names of modules that load cuda.bindings, Triton or tensors: looked up on first use.
 LAZY = {

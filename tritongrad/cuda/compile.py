@@ -96,7 +96,7 @@ def specialise(
             f"launch: {kernel.__name__} takes {[p.name for p in kernel.params]}; got {surplus} "
             f"arguments too many and unknown names {sorted(unknown)}"
         )
-    named = dict(zip(OPTIONS, options, strict=True))
+    named: dict[str, Any] = dict(zip(OPTIONS, options, strict=True))
     return Spec(kernel, signature, constants, tuple(aligned), named, arch), tuple(kept)
 
 

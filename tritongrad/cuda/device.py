@@ -57,10 +57,21 @@ here = Here()
 
 
 class Device:
-    """What both kinds of device share: a name, an index and equality by identity."""
+    """What both kinds of device share: a name, an index and equality by identity"""
 
     kind: str
     array: type
+    # The seam: each kind defines these.
+    allocate: Any  # nbytes -> Storage
+    foreign: Any  # address, nbytes, owner -> Storage
+    release: Any  # Storage ->
+    upload: Any  # address, host array, non_blocking=False ->
+    download: Any  # address, host array, non_blocking=False ->
+    copy: Any  # address of dst, address of src, nbytes ->
+    memset: Any  # address, byte, nbytes ->
+    keep: Any  # arrays that are used without a launch ->
+    launch: Any  # kernel, grid, args, options, constexprs ->
+    synchronize: Any
 
     def __init__(self, index: int) -> None:
         self.index = index

@@ -48,7 +48,7 @@ def status() -> tuple[bool, str]:
     if importlib.util.find_spec("triton") is None:
         return False, "triton is not installed: pip install 'tritongrad[cuda]'"
     try:
-        from cuda.bindings import driver as cu
+        import cuda.bindings.driver as cu
     except ImportError as error:
         return False, f"cuda-bindings is not installed ({error}): pip install 'tritongrad[cuda]'"
     if forked():
@@ -84,9 +84,9 @@ def initialise() -> Any:
         available, reason = status()
         if not available:
             raise RuntimeError(f"cuda is not available: {reason}")
-    from cuda.bindings import driver
+    import cuda.bindings.driver as cu
 
-    return driver
+    return cu
 
 
 def device_count() -> int:
@@ -98,7 +98,7 @@ def device_count() -> int:
 
 def failed(call: str, code: Any, doing: str = "") -> CudaError:
     """The error to raise for a call that returned this code."""
-    from cuda.bindings import driver as cu
+    import cuda.bindings.driver as cu
 
     name = getattr(code, "name", str(code))
     found, text = cu.cuGetErrorString(code)

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import cuda.bindings.driver as cu
 import numpy as np
-from cuda.bindings import driver as cu
 
 from tritongrad.cuda import driver
 from tritongrad.cuda.array import CudaArray
@@ -279,7 +279,7 @@ def _after_fork() -> None:
     here.device = here.lane = None
 
 
-def _leave(device: CudaDevice, storage: Storage) -> None:
+def _leave(self: CudaDevice, storage: Storage) -> None:
     """What release does once the interpreter exits: the driver frees all memory by itself."""
 
 

@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cuda.bindings import driver as cu
+import cuda.bindings.driver as cu
 
 from tritongrad.cuda.driver import check, forked
 from tritongrad.cuda.gpu import gpu
@@ -114,16 +114,16 @@ class CUDAGraph:
 
     def capture_end(self) -> None:
         """Stop recording and make the graph ready to run."""
-        recorded = self._stop()
+        capture, recorded = self._stop()
         try:
             made = cu.cuGraphInstantiate(recorded, 0)
             self.executable = check(made, "cuGraphInstantiate")
         finally:
             check(cu.cuGraphDestroy(recorded), "cuGraphDestroy")
-        side = self.capture.side
-        check(cu.cuStreamSynchronize(side.handle), "cuStreamSynchronize")  # its memory is there
+        # The graph's memory was allocated on the side: it is there once that stream is idle.
+        check(cu.cuStreamSynchronize(capture.side.handle), "cuStreamSynchronize")
 
-    def _stop(self) -> Any:
+    def _stop(self) -> tuple[Capture, Any]:
         capture = self.capture
         if capture is None or not capture.open:
             raise RuntimeError("graph: no capture is running; begin with tritongrad.cuda.graph(g)")
@@ -132,18 +132,18 @@ class CUDAGraph:
         lane.capture = None
         lane.device.record(None)
         lane.home = lane.blocks
-        return check(cu.cuStreamEndCapture(lane.handle), "cuStreamEndCapture")
+        return capture, check(cu.cuStreamEndCapture(lane.handle), "cuStreamEndCapture")
 
     def abandon(self) -> None:
         """End a capture in which something failed; the graph is empty again."""
         with contextlib.suppress(RuntimeError):
-            recorded = self._stop()
+            _, recorded = self._stop()
             cu.cuGraphDestroy(recorded)
         self.reset()
 
     def replay(self) -> None:
         """Run the recorded work, on the current stream."""
-        if self.executable is None:
+        if self.executable is None or self.capture is None:
             raise RuntimeError("graph: nothing is recorded; use `with tritongrad.cuda.graph(g):`")
         lane = current_lane(self.capture.lane.device)
         lane.device.ready()
@@ -177,7 +177,7 @@ class graph:
         capture_error_mode: str = "thread_local",
     ) -> None:
         self.cuda_graph = cuda_graph
-        self.stream = stream
+        self.stream: Any = stream
         self.mode = capture_error_mode
 
     def __enter__(self) -> None:

@@ -10,8 +10,8 @@ import warnings
 from operator import itemgetter
 from typing import Any
 
+import cuda.bindings.driver as cu
 import triton
-from cuda.bindings import driver as cu
 
 from tritongrad.cuda.compile import Binary, Spec, compiled, refuse_oversized, triton_compile
 from tritongrad.cuda.driver import check, failed
@@ -52,8 +52,17 @@ class Layout:
 class Launchable:
     """Packs the parameters of one kernel and launches it; what launch() reads is an attribute"""
 
-    __slots__ = ("__weakref__", "binary", "call", "layout", "local", "pack_into", "shared")
-    __slots__ += ("special", "threads")
+    __slots__ = (
+        "__weakref__",
+        "binary",
+        "call",
+        "layout",
+        "local",
+        "pack_into",
+        "shared",
+        "special",
+        "threads",
+    )
 
     def __init__(self, binary: Binary) -> None:
         self.binary = binary

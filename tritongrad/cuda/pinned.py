@@ -16,7 +16,7 @@ class Pinned:
     __slots__ = ("__array_interface__", "__weakref__", "cu", "device", "events", "ptr")
 
     def __init__(self, nbytes: int, device: Any) -> None:
-        from cuda.bindings import driver as cu
+        import cuda.bindings.driver as cu
 
         device.ready()
         self.cu, self.device = cu, device

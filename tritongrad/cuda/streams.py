@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuda.bindings import driver as cu
+import cuda.bindings.driver as cu
 
 from tritongrad.cuda.device import here
 from tritongrad.cuda.driver import check
@@ -138,7 +138,7 @@ class Event:
 
     def synchronize(self) -> None:
         """Block until the event has been reached."""
-        if self.handle is not None:
+        if self.handle is not None and self.device is not None:
             self.device.ready()
             check(cu.cuEventSynchronize(self.handle), "cuEventSynchronize")
 

@@ -157,7 +157,7 @@ class Driver(DriverBase):
         return here.lane.handle
 
     def get_device_capability(self, device: int | None = None) -> tuple[int, int]:
-        return divmod(self.get_current_target().arch, 10)
+        return divmod(int(self.get_current_target().arch), 10)
 
     def get_active_torch_device(self) -> Any:
         raise RuntimeError("tritongrad's Triton driver has no PyTorch device; use tritongrad's own")

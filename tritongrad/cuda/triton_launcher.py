@@ -133,7 +133,7 @@ class Utils:
         """Nothing: see `libraries`."""
 
     def set_printf_fifo_size(self, size: int) -> None:
-        from cuda.bindings import driver as cu
+        import cuda.bindings.driver as cu
 
         from tritongrad.cuda.driver import check
 
@@ -142,7 +142,7 @@ class Utils:
 
 def function_attributes(function: int) -> tuple[int, int, int]:
     """Registers, bytes of local memory and most threads of a function."""
-    from cuda.bindings import driver as cu
+    import cuda.bindings.driver as cu
 
     from tritongrad.cuda.driver import check
 
