@@ -11,3 +11,7 @@ class CudaError(RuntimeError):
 
 class OutOfMemoryError(RuntimeError):
     """The device has no room for an allocation, even after giving back what was cached."""
+
+
+class OutOfRange(IndexError, RuntimeError):
+    """An index outside of a dim: an IndexError, and where PyTorch raises it a RuntimeError too."""

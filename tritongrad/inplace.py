@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +27,7 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
     """
     operation: Op = entry.op  # type: ignore[attr-defined]
     name = operation.name + "_"
-    signature = inspect.signature(operation.function)
+    signature = operation.signature
 
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(input, Variable):
@@ -192,3 +191,25 @@ def assign(target: Any, source: Any) -> None:
         host = source if type(source) is ndarray else source.numpy()
         source = from_numpy(host, target.device)
     copyto(target, source)
+
+
+def store_fill(target: Any, value: Any) -> None:
+    """target[...] = value, a number or a 0-d array."""
+    if type(target) is ndarray:
+        target.fill(value)
+    elif hasattr(value, "dtype"):
+        assign(target, value.broadcast_to(target.shape))
+    else:
+        from .cuda.inplace import fill
+
+        fill(target, value)
+
+
+def store_zero(target: Any) -> None:
+    """target[...] = 0"""
+    store_fill(target, 0)
+
+
+def store_copy(target: Any, source: Any, device: Any) -> None:
+    """target[...] = source, which may lie on another device."""
+    assign(target, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import writes
 from .autograd.variable import registry
 from .devices import as_device
 from .dtype import as_dtype
@@ -13,7 +14,10 @@ from .ops import (
     compare,
     copy,
     elementwise,
+    index,
     linalg,
+    masks,
+    order,
     reduce,
     scan,
     shape,
@@ -23,10 +27,12 @@ from .ops import (
 )
 from .ops import split as splits
 from .ops import view as view_ops
+from .ops.convert import Conversions
+from .ops.subscript import subscript
 from .tensor_base import TensorBase
 
 
-class Tensor(TensorBase):
+class Tensor(Conversions, TensorBase):
     """A multi-dimensional array that records what is done with it."""
 
     __slots__ = ()
@@ -292,9 +298,62 @@ class Tensor(TensorBase):
     fliplr = shape.fliplr
     flipud = shape.flipud
     roll = shape.roll
-    fill_ = inplace(copy.fill)
-    zero_ = inplace(copy.zero)
-    copy_ = inplace(copy.copy)
+    rot90 = shape.rot90
+    fill_ = writes.fill_
+    zero_ = writes.zero_
+    copy_ = writes.copy_
+
+    @property
+    def T(self) -> Any:
+        """The dims in reverse order."""
+        return view_ops.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Any:
+        """The last two dims exchanged."""
+        return view_ops.transpose(self, -2, -1)
+
+    # indexing
+
+    __getitem__ = subscript
+    __setitem__ = writes.setitem
+    gather = index.gather
+    take_along_dim = index.take_along_dim
+    scatter = index.scatter
+    scatter_add = index.scatter_add
+    index_select = index.index_select
+    index_add = index.index_add
+    index_copy = index.index_copy
+    index_fill = index.index_fill
+    index_put = index.index_put
+    masked_fill = masks.masked_fill
+    masked_select = masks.masked_select
+    nonzero = masks.nonzero
+    argwhere = masks.argwhere
+    tril = masks.tril
+    triu = masks.triu
+    sort = order.sort
+    msort = order.msort
+    argsort = order.argsort
+    topk = order.topk
+    unique = order.unique
+    bincount = order.bincount
+    histc = order.histc
+    scatter_ = writes.scatter_
+    scatter_add_ = writes.scatter_add_
+    index_add_ = writes.index_add_
+    index_copy_ = writes.index_copy_
+    index_fill_ = writes.index_fill_
+    index_put_ = writes.index_put_
+    masked_fill_ = writes.masked_fill_
+    tril_ = writes.tril_
+    triu_ = writes.triu_
+    _put = writes.put
+
+    def __iter__(self) -> Any:
+        if not self._array.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(splits.unbind(self))
 
 
 registry.Tensor = Tensor

@@ -1,0 +1,31 @@
+"""Device sides of copies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tritongrad.cuda.array import DeviceArray, copyto, empty, from_numpy
+from tritongrad.cuda.moving import zeros
+
+
+def fill(x: DeviceArray, value: Any) -> DeviceArray:
+    """One value in the shape of x."""
+    out = empty(x.shape, x.dtype, x.device)
+    if not isinstance(value, DeviceArray):
+        value = from_numpy(np.full((), value, x.dtype), x.device)
+    copyto(out, value)
+    return out
+
+
+def zero(x: DeviceArray) -> DeviceArray:
+    """Zeros in the shape of x."""
+    return zeros(x.shape, x.dtype, x)
+
+
+def copy(x: DeviceArray, source: DeviceArray, device: Any) -> DeviceArray:
+    """source broadcast to the shape of x, in its dtype."""
+    out = empty(x.shape, x.dtype, x.device)
+    copyto(out, source)
+    return out

@@ -1,0 +1,5 @@
+"""Device sides of sorting."""
+
+from tritongrad.cuda.index import argsort
+
+__all__ = ["argsort"]

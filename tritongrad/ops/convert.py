@@ -1,0 +1,124 @@
+"""Conversions: other dtypes, other devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import devices
+from ..autograd.variable import Variable
+from ..devices import as_device, device_of_array
+from ..dtype import BY_NAME, as_dtype
+from ..op import op
+from ..samples import Rand
+from .copy import clone, without_history
+from .sizes import shape_of
+
+Tensor = Any
+
+
+def _astype(x, dtype):
+    return x.astype(dtype)
+
+
+@op(
+    cpu=_astype,
+    device=_astype,
+    samples=[(Rand((3, 4)), "float32"), (Rand(()), "float64"), (Rand((0, 2)), "float32")],
+)
+def cast(input: Tensor, dtype):
+    """The values in another dtype."""
+    shape_of("cast", input)
+    d = as_dtype(dtype).numpy
+    return without_history(input, d), d
+
+
+cast.vjp(input=lambda g: g)  # every gradient is given the dtype of what it is for
+
+
+@op(cpu=devices.move, device=devices.move, samples=[(Rand((3, 4)), "cpu")])
+def to_device(input: Tensor, device, source=None):
+    """The values on another device; `source` is filled in, for the way back."""
+    shape_of("to_device", input)
+    return input, as_device(device), input.device
+
+
+to_device.vjp(input=lambda g, source: to(g, source))
+
+
+def to(input, *args, device=None, dtype=None, non_blocking=False, copy=False):
+    """In another dtype, on another device, or like another tensor; input itself if it is so.
+
+    to(dtype), to(device), to(device, dtype), to(other), or by keyword.
+    """
+    shape_of("to", input)
+    for a in args:
+        if isinstance(a, Variable):
+            device, dtype = device_of_array(a._array), a._array.dtype
+        elif _is_device(a):
+            device = a
+        elif a is not None and not isinstance(a, bool):
+            dtype = a
+    d = input._array.dtype if dtype is None else as_dtype(dtype).numpy
+    here = device_of_array(input._array)
+    where = here if device is None else as_device(device)
+    result = input if d == input._array.dtype else cast(input, d)
+    if where != here:
+        result = to_device(result, where)
+    return clone(input) if copy and result is input else result
+
+
+def _is_device(a: Any) -> bool:
+    if isinstance(a, str):
+        return a.partition(":")[0] in devices.KINDS
+    return isinstance(a, (devices.device, int)) and not isinstance(a, bool)
+
+
+def type_as(input, other):
+    """In the dtype of other."""
+    return to(input, dtype=other._array.dtype)
+
+
+def _conversion(name: str) -> Callable:
+    d = BY_NAME[name]
+
+    def convert(self: Any) -> Any:
+        return self if self._array.dtype == d.numpy else cast(self, d)
+
+    convert.__name__ = name
+    convert.__doc__ = f"In {name}; the tensor itself if it is."
+    return convert
+
+
+class Conversions:
+    """The methods of Tensor that are named after types and devices."""
+
+    __slots__ = ()
+
+    to = to
+    type_as = type_as
+    bool = _conversion("bool")
+    byte = _conversion("uint8")
+    char = _conversion("int8")
+    short = _conversion("int16")
+    int = _conversion("int32")
+    long = _conversion("int64")
+    half = _conversion("float16")
+    bfloat16 = _conversion("bfloat16")
+    float = _conversion("float32")
+    double = _conversion("float64")
+
+    def cpu(self) -> Any:
+        """In host memory."""
+        return to(self, devices.CPU)
+
+    def cuda(self, device: Any = None, non_blocking: Any = False) -> Any:
+        """On a CUDA device: the current one, or the one given."""
+        return to(self, "cuda" if device is None else device)
+
+    def type(self, dtype: Any = None) -> Any:
+        """In another dtype; without one, the name of the type."""
+        if dtype is None:
+            return f"tritongrad.{self._array.dtype.name}"  # type: ignore[attr-defined]
+        return to(self, dtype=dtype)
+

@@ -1,0 +1,141 @@
+"""In-place forms that write only a part of the tensor, or values as they are: fill, x[i] = v ..."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .autograd.variable import Variable, wrap
+from .devices import device_of_array, place
+from .inplace import assign, inplace, run_inplace, store_copy, store_fill, store_zero
+from .ops import copy, index, masks
+from .ops.subscript import ALL, checked_picks, parse, viewed
+
+ndarray = np.ndarray
+NUMBERS = (bool, int, float, np.generic)
+
+
+def _masked_fill(x: Any, mask: Any, value: Any) -> None:
+    if type(x) is ndarray:
+        np.copyto(x, np.asarray(value, x.dtype), where=mask)
+    else:
+        assign(x, masks.masked_fill.op.device(x, mask, value))
+
+
+def _put(x: Any, at: tuple, value: Any, accumulate: bool) -> None:
+    if type(x) is ndarray:
+        from .cpu.index import put
+
+        put(x, at, value, accumulate)
+    elif accumulate:
+        assign(x, index.index_put.op.device(x, at, value, True))
+    else:
+        from .cuda.index import setitem
+
+        setitem(x, at, value)
+
+
+def _scatter(x: Any, dim: int, at: Any, src: Any) -> None:
+    if type(x) is ndarray:
+        from .cpu.index import scatter_into
+
+        scatter_into(x, dim, at, src)
+    else:
+        assign(x, index.scatter.op.device(x, dim, at, src))
+
+
+def _scatter_add(x: Any, dim: int, at: Any, src: Any) -> None:
+    if type(x) is ndarray:
+        from .cpu.index import scatter_into
+
+        scatter_into(x, dim, at, src, True)
+    else:
+        assign(x, index.scatter_add.op.device(x, dim, at, src))
+
+
+def _index_add(x: Any, dim: int, at: Any, source: Any) -> None:
+    if type(x) is ndarray:
+        from .cpu.index import index_add_into
+
+        index_add_into(x, dim, at, source)
+    else:
+        assign(x, index.index_add.op.device(x, dim, at, source))
+
+
+fill_ = inplace(copy.fill, store_fill)
+zero_ = inplace(copy.zero, store_zero)
+copy_from = inplace(copy.copy, store_copy)
+masked_fill_ = inplace(masks.masked_fill, _masked_fill)
+index_put_ = inplace(index.index_put, _put)
+scatter_ = inplace(index.scatter, _scatter)
+scatter_add_ = inplace(index.scatter_add, _scatter_add)
+index_add_ = inplace(index.index_add, _index_add)
+tril_ = inplace(masks.tril)
+triu_ = inplace(masks.triu)
+
+
+def copy_(self, source, non_blocking=False):
+    """Overwrite with the values of source: broadcast, cast, moved; its gradient flows to source."""
+    return copy_from(self, source)
+
+
+def index_fill_(self, dim, index, value):
+    """Write one value in the slices along dim that index names."""
+    return index_put_(self, (*(ALL,) * dim, index), value)
+
+
+def index_copy_(self, dim, index, source):
+    """Write the slices of source along dim in the places that index names."""
+    return index_put_(self, (*(ALL,) * dim, index), source)
+
+
+def put(self, at, value, accumulate=False):
+    """index_put_ for an index that is parsed already."""
+    return run_inplace(index.index_put.op, "index_put_", (self, at, value, accumulate), _put)
+
+
+def setitem(self, at, value):
+    """self[at] = value, with the history of both."""
+    if isinstance(at, Variable) and at._array.dtype.kind == "b" and _fills(self, at, value):
+        mask = at.reshape(at._array.shape + (1,) * (self._array.ndim - at._array.ndim))  # type: ignore[attr-defined]
+        args = masks.masked_fill.op.function(self, mask, value)
+        run_inplace(masks.masked_fill.op, "setitem", args, _masked_fill)
+        return
+    key, picks = parse("setitem", self, at)
+    view = viewed(self, key)
+    if picks is None and isinstance(value, NUMBERS):
+        args = copy.fill.op.function(view, value)
+        run_inplace(copy.fill.op, "setitem", args, store_fill)
+        return
+    value = _value(view, value)
+    if picks is None:
+        shape = value._array.shape
+        extra = len(shape) - view._array.ndim
+        if extra > 0 and shape[:extra] == (1,) * extra:
+            value = value.reshape(shape[extra:])
+        args = copy.copy.op.function(view, value)
+        run_inplace(copy.copy.op, "setitem", args, store_copy)
+        return
+    if value._array.dtype != view._array.dtype or type(value._array) is not type(view._array):
+        value = value.to(view.device, view._array.dtype)
+    picks = checked_picks("setitem", view, picks, view, value)
+    value = copy.without_history(value, view._array.dtype)
+    run_inplace(index.index_put.op, "setitem", (view, picks, value, False), _put)
+
+
+def _fills(self: Any, mask: Any, value: Any) -> bool:
+    """Whether a mask of the leading dims is to be filled with one value."""
+    shape = mask._array.shape
+    one = isinstance(value, NUMBERS) or (isinstance(value, Variable) and not value._array.ndim)
+    return one and bool(shape) and shape == self._array.shape[: len(shape)]
+
+
+def _value(like: Any, value: Any) -> Any:
+    """What is assigned, as a tensor: tensors as they are; numbers, lists and arrays in like's dtype."""
+    if isinstance(value, Variable):
+        return value
+    dtype = like._array.dtype
+    if isinstance(value, NUMBERS):
+        value = copy.number_of("setitem", value, dtype)
+    return wrap(place(np.asarray(value).astype(dtype), device_of_array(like._array)))
