@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -157,8 +156,12 @@ def zero_dim(number: float, dtype: np.dtype) -> Any:
 
 
 def _any(operation: Op) -> Callable:
+    count = len(operation.parameters)
+
     def entry(*args: Any, **named: Any) -> Any:
-        return _bind(operation, args, named)
+        if named or len(args) != count:
+            return _bind(operation, args, named)
+        return run(operation, args)
 
     return entry
 
@@ -170,7 +173,7 @@ def _bind(operation: Op, args: tuple, named: dict) -> Any:
     if alpha is not None and operation.name not in ("add", "sub"):
         raise TypeError(f"{operation.name}() takes no alpha; add() and sub() do")
     named = {n if n in operation.parameters else ALIASES.get(n, n): v for n, v in named.items()}
-    signature = inspect.signature(operation.function)
+    signature = operation.signature
     try:
         bound = signature.bind(*args, **named)
     except TypeError as error:
@@ -199,6 +202,9 @@ def run(operation: Op, operands: tuple) -> Any:
 def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     """The operands as arrays and numbers of one dtype, and the kernel for their device."""
     arrays = [_array_of(operation, i, x) for i, x in enumerate(operands)]
+    quick = _same_floats(operation, arrays)
+    if quick is not None:
+        return quick, operation.cpu
     kinds = {type(a) for a in arrays if hasattr(a, "dtype")}
     if len(kinds) > 1:
         arrays = [_as_number(a) for a in arrays]  # 0-d CPU tensors go anywhere, as numbers do
@@ -223,6 +229,31 @@ def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     if on_cpu and common in HALVES and not isinstance(kernel, np.ufunc):
         kernel = functools.partial(_in_float32, kernel, common)
     return arrays, kernel
+
+
+def _same_floats(operation: Op, arrays: list) -> list | None:
+    """The operands as they are if all are NumPy's, of one of the common dtypes, or numbers."""
+    dtype = None
+    result = []
+    for a in arrays[operation.conditions :]:
+        if type(a) is ndarray:
+            d = a.dtype
+            if d is not dtype:
+                if dtype is not None or not (d is FLOAT32 or d is FLOAT64):
+                    return None
+                dtype = d
+        elif type(a) is not float and type(a) is not int:
+            return None
+    if dtype is None:
+        return None
+    for i, a in enumerate(arrays):
+        if i < operation.conditions:
+            if type(a) is not ndarray or a.dtype != BOOL:
+                return None
+            result.append(a)
+        else:
+            result.append(a if type(a) is ndarray else zero_dim(a, dtype))
+    return result
 
 
 def _array_of(operation: Op, position: int, x: Any) -> Any:

@@ -40,7 +40,8 @@ class Op:
         self.name = function.__name__
         self.group = group or function.__module__.rpartition(".")[2]
         self.function = function
-        self.parameters = list(inspect.signature(function).parameters)
+        self.signature = inspect.signature(function)
+        self.parameters = list(self.signature.parameters)
         self.samples = samples
         self.view = view
         self.variadic = variadic  # the first argument is a list of tensors
