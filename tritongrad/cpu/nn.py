@@ -1,14 +1,11 @@
-"""Softmax, cross-entropy and normalisation on NumPy; half types are computed in float32."""
+"""Softmax and cross-entropy on NumPy; half types are computed in float32."""
 
 from __future__ import annotations
-
-import math
-from typing import Any
 
 import numpy as np
 
 from ..dtype import FLOAT32, FLOAT64
-from .reduce import total
+from .reduce import logsumexp, total
 
 Array = np.ndarray
 
@@ -68,33 +65,29 @@ def _targets(x: Array, target: Array, weight: Array | None, ignore_index: int) -
     return counts, index, own
 
 
-def cross_entropy_rows(
-    x: Array,
-    target: Array,
-    weight: Array | None,
-    lse: Array,
-    ignore_index: int,
-    label_smoothing: float,
-) -> Array:
+def cross_entropy_forward(
+    x: Array, target: Array, weight: Array | None, ignore_index: int, label_smoothing: float
+) -> tuple[Array, Array, Array]:
+    """The loss of every row, its weight, and the logarithm of the sum of its e ** x."""
     counts, index, own = _targets(x, target, weight, ignore_index)
-    classes = x.shape[1]
-    lse = lse.astype(FLOAT64)
-    loss = (1 - label_smoothing) * own * (lse - x[np.arange(len(index)), index])
+    wide = np.promote_types(FLOAT32, x.dtype) if x.dtype.kind == "f" else np.dtype(FLOAT32)
+    lse = logsumexp(_wide(x), (1,), False)
+    loss = (1 - label_smoothing) * own * (lse.astype(FLOAT64) - x[np.arange(len(index)), index])
     if label_smoothing:
-        heavy = np.ones(classes) if weight is None else weight.astype(FLOAT64)
+        heavy = np.ones(x.shape[1]) if weight is None else weight.astype(FLOAT64)
         rest = heavy.sum() * lse - total(x.astype(FLOAT64) * heavy, (1,))
-        loss = loss + label_smoothing / classes * rest
-    return np.where(counts, loss, 0).astype(x.dtype)
+        loss = loss + label_smoothing / x.shape[1] * rest
+    return np.where(counts, loss, 0).astype(x.dtype), np.where(counts, own, 0).astype(wide), lse
 
 
-def cross_entropy_rows_backward(
+def cross_entropy_backward(
     grad: Array,
     x: Array,
     target: Array,
     weight: Array | None,
-    lse: Array,
     ignore_index: int,
     label_smoothing: float,
+    lse: Array,
 ) -> Array:
     counts, index, own = _targets(x, target, weight, ignore_index)
     wide = _wide(x)
@@ -108,63 +101,3 @@ def cross_entropy_rows_backward(
     out[np.arange(len(index)), index] -= own
     out *= np.where(counts, grad, 0).astype(wide.dtype)[:, None]
     return out.astype(x.dtype, copy=False)
-
-
-def _normalised(x: Array, dim: tuple, eps: float) -> tuple[Array, Array]:
-    """(x - mean) / sqrt(var + eps) over dim, and 1 / sqrt(var + eps), in float64."""
-    n = max(math.prod([x.shape[d] for d in dim]), 1)
-    away = np.subtract(x, total(x, dim, True) / n, dtype=FLOAT64)
-    scale = 1 / np.sqrt(total(away * away, dim, True) / n + eps)
-    return away * scale, scale
-
-
-def _normalised_grad(grad: Array, y: Array, scale: Array, dim: tuple) -> Array:
-    n = max(math.prod([y.shape[d] for d in dim]), 1)
-    along = total(grad * y, dim, True) / n
-    return (scale * (grad - total(grad, dim, True) / n - y * along)).astype(grad.dtype)
-
-
-def _scaled(y: Array, weight: Array | None, bias: Array | None, dtype: np.dtype) -> Array:
-    if weight is not None:
-        y = y * weight
-    if bias is not None:
-        y = y + bias
-    return y.astype(dtype, copy=False)
-
-
-def layer_norm(x: Array, weight: Array | None, bias: Array | None, ndim: int, eps: float) -> Array:
-    y, _ = _normalised(x, tuple(range(x.ndim - ndim, x.ndim)), eps)
-    return _scaled(y, weight, bias, x.dtype)
-
-
-def layer_norm_backward(grad: Array, x: Array, ndim: int, eps: float) -> Array:
-    dim = tuple(range(x.ndim - ndim, x.ndim))
-    return _normalised_grad(grad, *_normalised(x, dim, eps), dim)
-
-
-def _by_channel(t: Any, x: Array) -> Any:
-    return None if t is None else t.reshape([-1 if d == 1 else 1 for d in range(x.ndim)])
-
-
-def batch_norm(
-    x: Array,
-    weight: Array | None,
-    bias: Array | None,
-    mean: Array,
-    var: Array,
-    eps: float,
-    training: bool,
-) -> Array:
-    y, _ = _standard(x, mean, var, eps)
-    return _scaled(y, _by_channel(weight, x), _by_channel(bias, x), x.dtype)
-
-
-def _standard(x: Array, mean: Array, var: Array, eps: float) -> tuple[Array, Array]:
-    """(x - mean) / sqrt(var + eps) for each channel, and 1 / sqrt(var + eps), in float64."""
-    scale = 1 / np.sqrt(_by_channel(var, x).astype(FLOAT64) + eps)
-    return np.subtract(x, _by_channel(mean, x), dtype=FLOAT64) * scale, scale
-
-
-def batch_norm_backward(grad: Array, x: Array, mean: Array, var: Array, eps: float) -> Array:
-    y, scale = _standard(x, mean, var, eps)
-    return _normalised_grad(grad, y, scale, (0, *range(2, x.ndim)))

@@ -1,0 +1,196 @@
+"""Layer and batch normalisation, fused, and the fused halves of their gradients."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ..op import op
+from ..samples import Rand
+from .dims import floating, tensor
+from .nn import given, on_device
+from .reduce import mean, sum, var
+
+Tensor = Any
+
+
+def curvature(h: Any, g: Any, x: Any, dim: tuple, eps: float) -> Any:
+    """The gradient by x of sum(h * (gradient of normalised x for g)).
+
+    With y = (x - <x>) r, r = (var + eps) ** -1/2 and <> the mean over dim, that sum is
+    n r (<h g> - <h><g> - <h y><g y>); dr = -r^2 y / n and d<h y> = r (h - <h> - y <h y>) / n.
+    """
+
+    def centre(t):
+        return mean(t, dim, True)
+
+    r = (var(x, dim, 0, True) + eps).rsqrt()
+    y = (x - centre(x)) * r
+    hy, gy, hm, gm = centre(h * y), centre(g * y), centre(h), centre(g)
+    bend = y * (centre(h * g) - hm * gm - hy * gy)
+    return -(r * r) * (bend + gy * (h - hm - y * hy) + hy * (g - gm - y * gy))
+
+
+def last(shape: Any, ndim: int) -> tuple:
+    """The last ndim dims."""
+    return tuple(range(len(shape) - ndim, len(shape)))
+
+
+AFFINE = [
+    (Rand((3, 4)), Rand((4,)), Rand((4,)), 1, 0.1),
+    (Rand((2, 3, 4)), Rand((3, 4)), None, 2, 1e-5),
+    (Rand((3, 4)), None, None, 1, 1e-5),
+    (Rand((0, 4)), Rand((4,)), Rand((4,)), 1, 1e-5),
+]
+PLAIN = [(Rand((3, 4)), 1, 0.1), (Rand((2, 3, 4)), 2, 1e-5)]
+
+
+@op(samples=AFFINE, device=on_device("layer_norm", 0, 3, 1, 2, 4))
+def layer_norm_forward(input: Tensor, weight, bias, ndim, eps):
+    """(layer_norm, mean, 1 / sqrt(var + eps)), with one of the last two a row, not recorded."""
+    return input, weight, bias, ndim, eps
+
+
+def _with_rows(input: Any, ndim: int, eps: float, mean: Any, rstd: Any) -> tuple:
+    if rstd is None:
+        _, mean, rstd = layer_norm_forward(input, None, None, ndim, eps)
+    return mean, rstd
+
+
+@op(
+    samples=[(Rand(x.shape), x, *rest) for x, *rest in PLAIN],
+    device=lambda grad, x, ndim, eps, mean, rstd: on_device("layer_norm_backward", pick=0)(
+        grad, x, mean, rstd, None, ndim
+    ),
+)
+def layer_norm_backward(grad: Tensor, input: Tensor, ndim, eps, mean=None, rstd=None):
+    """The gradient of layer_norm without weight, by input: rstd (grad - <grad> - y <grad y>)."""
+    return grad, input, ndim, eps, *_with_rows(input, ndim, eps, mean, rstd)
+
+
+layer_norm_backward.vjp(
+    grad=lambda g, input, ndim, eps, mean, rstd: (
+        layer_norm_backward(g, input, ndim, eps, mean, rstd)
+    ),
+    input=lambda g, grad, input, ndim, eps: curvature(g, grad, input, last(input.shape, ndim), eps),
+)
+
+
+@op(
+    samples=[(Rand(x.shape), x, *rest) for x, *rest in PLAIN],
+    device=lambda grad, x, ndim, eps, mean, rstd: on_device("layer_norm_backward", pick=1)(
+        grad, x, mean, rstd, None, ndim
+    ),
+)
+def layer_norm_weight_backward(grad: Tensor, input: Tensor, ndim, eps, mean=None, rstd=None):
+    """The gradient of layer_norm by weight: the sum over rows of grad * y."""
+    return grad, input, ndim, eps, *_with_rows(input, ndim, eps, mean, rstd)
+
+
+layer_norm_weight_backward.vjp(
+    grad=lambda g, input, ndim, eps: g * layer_norm(input, None, None, ndim, eps),
+    input=lambda g, grad, input, ndim, eps, mean, rstd: (
+        layer_norm_backward(g * grad, input, ndim, eps, mean, rstd)
+    ),
+)
+
+
+@op(samples=AFFINE, cpu=given, device=given)
+def layer_norm(input: Tensor, weight, bias, ndim, eps, mean=None, rstd=None, value=None):
+    """(x - <x>) / sqrt(var + eps) over the last ndim dims, * weight + bias."""
+    shape = tuple(floating("layer_norm", input).shape)[input.ndim - ndim :]
+    for name, t in (("weight", weight), ("bias", bias)):
+        if t is not None and tuple(tensor("layer_norm", t, name).shape) != shape:
+            raise RuntimeError(
+                f"layer_norm: {name} has shape {tuple(t.shape)}, the normalised dims of input "
+                f"{tuple(input.shape)} are {shape}"
+            )
+    if value is None:
+        value, mean, rstd = layer_norm_forward(input, weight, bias, ndim, eps)
+    return input, weight, bias, ndim, eps, mean, rstd, value
+
+
+layer_norm.vjp(
+    input=lambda g, input, weight, ndim, eps, mean, rstd: layer_norm_backward(
+        g if weight is None else g * weight, input, ndim, eps, mean, rstd
+    ),
+    weight=lambda g, input, ndim, eps, mean, rstd: (
+        layer_norm_weight_backward(g, input, ndim, eps, mean, rstd)
+    ),
+    bias=lambda g: g,
+)
+
+
+def but_channels(shape: Any) -> tuple:
+    """All dims but dim 1."""
+    return (0, *range(2, len(shape)))
+
+
+def by_channel(t: Any, shape: Any) -> Any:
+    """One number a channel, broadcast to the shape of a batch."""
+    return t.reshape([-1 if d == 1 else 1 for d in range(len(shape))])
+
+
+def _channels_on_device(name: str) -> Any:
+    def run(*args: Any) -> Any:
+        return getattr(importlib.import_module("tritongrad.cuda.channels"), name)(*args)
+
+    return run
+
+
+def _with_channels(input: Any, mean_: Any, var_: Any) -> tuple:
+    if var_ is None:
+        x = input.detach() if input.element_size() > 2 else input.detach().float()
+        over = but_channels(input.shape)
+        mean_, var_ = mean(x, over), var(x, over, 0, False)
+    return mean_, var_
+
+
+@op(samples=[(Rand((4, 3)), Rand((4, 3)), 0.1)], device=_channels_on_device("batch_norm_backward"))
+def batch_norm_backward(grad: Tensor, input: Tensor, eps, mean=None, var=None):
+    """The gradient of batch_norm in training, without weight: r (grad - <grad> - y <grad y>)."""
+    return grad, input, eps, *_with_channels(input, mean, var)
+
+
+batch_norm_backward.vjp(
+    grad=lambda g, input, eps, mean, var: batch_norm_backward(g, input, eps, mean, var),
+    input=lambda g, grad, input, eps: curvature(g, grad, input, but_channels(input.shape), eps),
+)
+FIXED = (Rand((3,), -0.1, 0.1), Rand((3,), 1.0, 1.2))
+
+
+@op(
+    samples=[
+        (Rand((4, 3)), Rand((3,)), Rand((3,)), 0.1, True),
+        (Rand((2, 3, 2, 2)), Rand((3,)), None, 1e-5, True),
+        (Rand((2, 3, 2)), Rand((3,)), Rand((3,)), 1e-5, False, *FIXED),
+        (Rand((4, 3)), None, None, 1e-5, False, *FIXED),
+    ],
+    device=_channels_on_device("batch_norm"),
+)
+def batch_norm(input: Tensor, weight, bias, eps, training, mean=None, var=None):
+    """(x - mean) / sqrt(var + eps) * weight + bias, with one of each for each channel (dim 1).
+
+    In training mean and var are those of input over the other dims, and its gradient counts them.
+    """
+    floating("batch_norm", input)
+    return input, weight, bias, eps, training, *_with_channels(input, mean, var)
+
+
+def _batch_norm_input(g, input, weight, eps, training, mean, var):
+    scaled = g if weight is None else g * by_channel(weight, g.shape)
+    if training:
+        return batch_norm_backward(scaled, input, eps, mean, var)
+    return scaled * by_channel((var + eps).rsqrt(), g.shape)
+
+
+def _batch_norm_weight(g, input, eps, training, mean, var):
+    y = batch_norm(input, None, None, eps, training, mean, var)
+    return sum(g * y, but_channels(g.shape))
+
+
+batch_norm.vjp(
+    input=_batch_norm_input,
+    weight=_batch_norm_weight,
+    bias=lambda g: sum(g, but_channels(g.shape)),
+)
