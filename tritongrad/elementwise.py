@@ -76,6 +76,8 @@ def _unary(operation: Op) -> Callable:
             result = shared_quiet(kernel, a)
         except RuntimeError:  # another thread is in the shared context
             result = state.quiet(kernel, a)
+        except TypeError:  # a ufunc of integers: say what it takes
+            return run(operation, (input,))
         if type(result) is not ndarray:
             result = np.asarray(result)
         t = new(registry.Tensor)
@@ -122,6 +124,8 @@ def _binary(operation: Op) -> Callable:
             result = state.quiet(kernel, a, b)
         except ValueError:
             raise broadcast_error(operation, (input, other)) from None
+        except TypeError:  # a ufunc of integers: say what it takes
+            return run(operation, (input, other))
         if type(result) is not ndarray:
             result = np.asarray(result)
         t = new(registry.Tensor)
