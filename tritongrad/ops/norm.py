@@ -138,18 +138,17 @@ def _channels_on_device(name: str) -> Any:
     return run
 
 
-def _with_channels(input: Any, mean_: Any, var_: Any) -> tuple:
-    if var_ is None:
-        x = input.detach() if input.element_size() > 2 else input.detach().float()
-        over = but_channels(input.shape)
-        mean_, var_ = mean(x, over), var(x, over, 0, False)
-    return mean_, var_
+def channel_statistics(input: Any) -> tuple[Any, Any]:
+    """(mean, variance) of each channel, in float32 at least; nothing is recorded."""
+    x = input.detach() if input.element_size() > 2 else input.detach().float()
+    over = but_channels(input.shape)
+    return mean(x, over), var(x, over, 0, False)
 
 
 @op(samples=[(Rand((4, 3)), Rand((4, 3)), 0.1)], device=_channels_on_device("batch_norm_backward"))
 def batch_norm_backward(grad: Tensor, input: Tensor, eps, mean=None, var=None):
     """The gradient of batch_norm in training, without weight: r (grad - <grad> - y <grad y>)."""
-    return grad, input, eps, *_with_channels(input, mean, var)
+    return grad, input, eps, *(channel_statistics(input) if var is None else (mean, var))
 
 
 batch_norm_backward.vjp(
@@ -174,7 +173,7 @@ def batch_norm(input: Tensor, weight, bias, eps, training, mean=None, var=None):
     In training mean and var are those of input over the other dims, and its gradient counts them.
     """
     floating("batch_norm", input)
-    return input, weight, bias, eps, training, *_with_channels(input, mean, var)
+    return input, weight, bias, eps, training, *(channel_statistics(input) if var is None else (mean, var))
 
 
 def _batch_norm_input(g, input, weight, eps, training, mean, var):
