@@ -47,6 +47,8 @@ from .dtype import int64 as int64
 from .dtype import set_default_dtype as set_default_dtype
 from .dtype import uint8 as uint8
 from .errors import OutOfMemoryError as OutOfMemoryError
+from .ops.masks import where as where
+from .printing import set_printoptions as set_printoptions
 from .random import Generator as Generator
 from .random import bernoulli as bernoulli
 from .random import default_generator as default_generator
@@ -87,14 +89,33 @@ _OPERATIONS = (
     "ops.activation",
     "ops.compare",
     "ops.reduce",
+    "ops.scan",
+    "ops.statistics",
     "ops.linalg",
+    "ops.view",
+    "ops.slices",
+    "ops.split",
+    "ops.strided",
+    "ops.copy",
     "ops.shape",
     "ops.index",
+    "ops.masks",
+    "ops.order",
     "ops.nn",
 )
-_LAZY = ("cuda", "nn", "optim", "utils", "testing", "kernels", "backends", "profiler", "accelerator")
+_LAZY = (
+    "cuda",
+    "nn",
+    "optim",
+    "utils",
+    "testing",
+    "kernels",
+    "backends",
+    "profiler",
+    "accelerator",
+)
 _LAZY_FUNCTIONS = {"draw": ".drawing", "plot": ".plotting"}
-_NOT_PUBLIC = ("op", "elementwise", "inplace", "where_")
+_NOT_PUBLIC = ("slices", "embed", "copy", "zero", "embedding_backward")
 
 
 def _publish() -> None:
@@ -104,7 +125,9 @@ def _publish() -> None:
         except ImportError:
             continue
         for key, value in vars(module).items():
-            if not key.startswith("_") and getattr(value, "__module__", "") == module.__name__:
+            if key in _NOT_PUBLIC or key.startswith("_"):
+                continue
+            if getattr(value, "__module__", "") == module.__name__:
                 globals().setdefault(key, value)
 
 

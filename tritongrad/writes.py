@@ -11,6 +11,7 @@ from .devices import device_of_array, place
 from .inplace import assign, inplace, run_inplace, store_copy, store_fill, store_zero
 from .ops import copy, index, masks
 from .ops.subscript import ALL, checked_picks, parse, viewed
+from .ops.values import number_of, without_history
 
 ndarray = np.ndarray
 NUMBERS = (bool, int, float, np.generic)
@@ -120,7 +121,7 @@ def setitem(self, at, value):
     if value._array.dtype != view._array.dtype or type(value._array) is not type(view._array):
         value = value.to(view.device, view._array.dtype)
     picks = checked_picks("setitem", view, picks, view, value)
-    value = copy.without_history(value, view._array.dtype)
+    value = without_history(value, view._array.dtype)
     run_inplace(index.index_put.op, "setitem", (view, picks, value, False), _put)
 
 
@@ -137,5 +138,5 @@ def _value(like: Any, value: Any) -> Any:
         return value
     dtype = like._array.dtype
     if isinstance(value, NUMBERS):
-        value = copy.number_of("setitem", value, dtype)
+        value = number_of("setitem", value, dtype)
     return wrap(place(np.asarray(value).astype(dtype), device_of_array(like._array)))

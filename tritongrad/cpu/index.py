@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutOfRange
+from tritongrad.errors import OutOfRange
 
 Array = np.ndarray
 ALL = slice(None)
@@ -30,7 +30,11 @@ def check_range(name: str, index: Array, dim: int, size: int) -> None:
 def _refuse(name: str, x: Array, index: tuple) -> None:
     """Name what is wrong with an index that NumPy refused."""
     for dim, i in enumerate(index):
-        error = None if isinstance(i, slice) else out_of_range(name, i, dim, x.shape[dim], -x.shape[dim])
+        error = (
+            None
+            if isinstance(i, slice)
+            else out_of_range(name, i, dim, x.shape[dim], -x.shape[dim])
+        )
         if error is not None:
             raise error from None
     shapes = ", ".join(str(list(i.shape)) for i in index if not isinstance(i, slice))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import devices
-from ..autograd.variable import Variable
-from ..devices import as_device, device_of_array
-from ..dtype import BY_NAME, as_dtype
-from ..op import op
-from ..samples import Rand
-from .copy import clone, without_history
+from tritongrad import devices
+from tritongrad.autograd.variable import Variable
+from tritongrad.devices import as_device, device_of_array
+from tritongrad.dtype import BY_NAME, as_dtype
+from tritongrad.op import op
+from tritongrad.samples import Rand
+
+from .copy import clone
 from .sizes import shape_of
+from .values import without_history
 
 Tensor = Any
 
@@ -121,4 +123,3 @@ class Conversions:
         if dtype is None:
             return f"tritongrad.{self._array.dtype.name}"  # type: ignore[attr-defined]
         return to(self, dtype=dtype)
-

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.variable import Variable, edge_of, wrap
-from ..dtype import category
-from ..op import op
-from ..samples import Rand
+from tritongrad.op import op
+from tritongrad.samples import Rand
+
 from .sizes import expanded, shape_of
+from .values import scalar_value, without_history
 
 Tensor = Any
 
@@ -32,44 +32,6 @@ def contiguous(input, memory_format=None):
     """The tensor itself if its elements lie in C order without gaps, else such a copy."""
     shape_of("contiguous", input)
     return input if input.is_contiguous() else clone(input)
-
-
-def number_of(name: str, value: Any, dtype: np.dtype) -> Any:
-    """A number as one of a dtype; refused if an integer type cannot hold it."""
-    if dtype.kind == "b":
-        return bool(value)
-    if category(dtype) == 2:
-        return float(value)
-    limits = np.iinfo(dtype)
-    if value != value or not limits.min <= value <= limits.max:
-        raise RuntimeError(
-            f"{name}: value {value} cannot be converted to type {dtype.name} without overflow"
-        )
-    return int(value)
-
-
-def without_history(source: Any, dtype: np.dtype) -> Any:
-    """source, cut off from the graph if what it becomes has a dtype without gradients."""
-    if isinstance(source, Variable) and category(dtype) < 2 and edge_of(source) is not None:
-        return wrap(source._array)
-    return source
-
-
-def scalar_value(name: str, input: Any, value: Any) -> Any:
-    """A number, or a 0-d tensor beside input, that can be stored in input."""
-    dtype = input._array.dtype
-    if not isinstance(value, Variable):
-        if isinstance(value, (bool, int, float, np.generic)):
-            return number_of(name, value, dtype)
-        raise TypeError(f"{name}: value must be a number or a Tensor, got {type(value).__name__}")
-    if value._array.ndim:
-        raise RuntimeError(
-            f"{name}: only supports 0-dimension value tensor but got tensor with "
-            f"{value._array.ndim} dimensions (shape {list(value._array.shape)})"
-        )
-    if type(value._array) is not type(input._array):
-        value = value.to(input.device)  # type: ignore[attr-defined]  (a Tensor)
-    return without_history(value, dtype)
 
 
 @op(samples=[(Rand((3, 4)), 2.5), (Rand((2, 3)), Rand(())), (Rand((0, 2)), 1)])

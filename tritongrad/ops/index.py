@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.variable import Variable
-from ..op import op
-from ..samples import Bools, Ints, Rand
-from .copy import number_of, scalar_value, without_history
+from tritongrad.autograd.variable import Variable
+from tritongrad.op import op
+from tritongrad.samples import Bools, Ints, Rand
+
 from .dims import check_dim
 from .sizes import shape_of
 from .slices import embed
 from .subscript import ALL, checked_picks, parse, viewed
+from .values import number_of, scalar_value, without_history
 from .view import broadcast_tensors
 
 Tensor = Any
@@ -93,7 +94,13 @@ def _of_source(g: Any, dim: int, index: Any, shape: tuple) -> Any:
     return embed(got, shape, (*[slice(n) for n in got._array.shape], ...))
 
 
-@op(samples=[(*s[:2], Ints(s[2].shape, 0, 1), Rand(s[2].shape)) for s in PLACES[3:]] + [(Rand((3, 4)), 0, Ints((1, 3), 0, 3), Rand((2, 4))), (Rand((3, 4)), 1, Ints((3, 1), 0, 4), 2.5)])
+@op(
+    samples=[(*s[:2], Ints(s[2].shape, 0, 1), Rand(s[2].shape)) for s in PLACES[3:]]
+    + [
+        (Rand((3, 4)), 0, Ints((1, 3), 0, 3), Rand((2, 4))),
+        (Rand((3, 4)), 1, Ints((3, 1), 0, 4), 2.5),
+    ]
+)
 def scatter(input: Tensor, dim, index: Tensor, src=None, value=None):
     """A copy of input with result[i][index[i][j]] = src[i][j] for dim = 1; the last write stays."""
     src = value if src is None else src
@@ -114,7 +121,10 @@ scatter.vjp(
 )
 
 
-@op(samples=[(*s, Rand(s[2].shape)) for s in PLACES] + [(Rand((3, 4)), 0, Ints((1, 3), 0, 3), Rand((2, 4)))])
+@op(
+    samples=[(*s, Rand(s[2].shape)) for s in PLACES]
+    + [(Rand((3, 4)), 0, Ints((1, 3), 0, 3), Rand((2, 4)))]
+)
 def scatter_add(input: Tensor, dim, index: Tensor, src: Tensor):
     """A copy of input with src[i][j] added to result[i][index[i][j]] for dim = 1."""
     shape_of("scatter_add", src, "src")
@@ -256,12 +266,20 @@ def index_put(input: Tensor, indices, values, accumulate=False):
 
 
 index_put.vjp(
-    input=lambda g, indices, accumulate: g if accumulate else index_put.op.call(g, indices, 0, False),
+    input=lambda g, indices, accumulate: (
+        g if accumulate else index_put.op.call(g, indices, 0, False)
+    ),
     values=lambda g, indices: getitem.op.call(g, indices),
 )
 
 
-@op(samples=[(Rand((4, 3)), Ints((2, 5), 0, 4)), (Rand((4, 2)), Ints((), 0, 4)), (Rand((3, 2)), Ints((0,)))])
+@op(
+    samples=[
+        (Rand((4, 3)), Ints((2, 5), 0, 4)),
+        (Rand((4, 2)), Ints((), 0, 4)),
+        (Rand((3, 2)), Ints((0,))),
+    ]
+)
 def embedding(weight: Tensor, index: Tensor):
     """Rows of a matrix at an index of any shape."""
     if len(shape_of("embedding", weight, "weight")) != 2:
@@ -270,9 +288,7 @@ def embedding(weight: Tensor, index: Tensor):
     return weight, index
 
 
-embedding.vjp(
-    weight=lambda g, index, weight_shape: embedding_backward(g, index, weight_shape[0])
-)
+embedding.vjp(weight=lambda g, index, weight_shape: embedding_backward(g, index, weight_shape[0]))
 
 
 @op(samples=[(Rand((2, 5, 3)), Ints((2, 5), 0, 4), 4)])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.variable import wrap
-from ..op import op
-from ..samples import Bools, Ints, Rand
+from tritongrad.op import op
+from tritongrad.samples import Bools, Ints, Rand
+
 from . import elementwise
-from .copy import scalar_value
 from .sizes import shape_of
 from .subscript import subscript
+from .values import scalar_value
 from .view import broadcast_tensors
 
 Tensor = Any

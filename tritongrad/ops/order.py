@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.variable import Variable, wrap
-from ..devices import device_of_array, place
-from ..op import op
-from ..samples import Ints, Rand
-from .index import gather
+from tritongrad.autograd.variable import Variable, wrap
+from tritongrad.devices import device_of_array, place
+from tritongrad.op import op
+from tritongrad.samples import Ints, Rand
+
 from .dims import check_dim
+from .index import gather
 from .sizes import shape_of
 
 Tensor = Any
-Sorted = namedtuple("sort", "values indices")
-TopK = namedtuple("topk", "values indices")
-Histogram = namedtuple("histogram", "hist bin_edges")
+_Sorted = namedtuple("sort", "values indices")
+_TopK = namedtuple("topk", "values indices")
+_Histogram = namedtuple("histogram", "hist bin_edges")
 
 
 @op(
@@ -39,7 +40,7 @@ def argsort(input: Tensor, dim=-1, descending=False, stable=False):
 def sort(input, dim=-1, descending=False, stable=False):
     """(values, indices): input sorted along dim, and where each value was."""
     indices = argsort(input, dim, descending)
-    return Sorted(gather(input, dim, indices), indices)
+    return _Sorted(gather(input, dim, indices), indices)
 
 
 def msort(input):
@@ -58,7 +59,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     indices = argsort(input, dim, largest)
     if shape:
         indices = indices.narrow(dim, 0, k).contiguous()
-    return TopK(gather(input, dim, indices), indices)
+    return _TopK(gather(input, dim, indices), indices)
 
 
 def _host(name: str, input: Any, argument: str = "input") -> np.ndarray:
@@ -162,4 +163,4 @@ def histogram(input, bins, *, range=None, weight=None, density=False):
     if density:
         counts = counts / counts.sum() / np.diff(edges)
     dtype = input._array.dtype
-    return Histogram(_beside(input, counts.astype(dtype)), _beside(input, edges.astype(dtype)))
+    return _Histogram(_beside(input, counts.astype(dtype)), _beside(input, edges.astype(dtype)))

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.variable import Variable, wrap
-from ..devices import device_of_array, place
-from ..dtype import promote
-from ..op import op
-from ..samples import Rand
-from .copy import clone, number_of
+from tritongrad.autograd.variable import Variable, wrap
+from tritongrad.devices import device_of_array, place
+from tritongrad.dtype import promote
+from tritongrad.op import op
+from tritongrad.samples import Rand
+
+from .copy import clone
 from .dims import check_dim
 from .sizes import checked_dims, ints, shape_of
 from .slices import embed, narrow, slices
+from .values import number_of
 from .view import atleast_1d, atleast_2d, expand, reshape, view
 
 Tensor = Any
@@ -67,7 +69,9 @@ concat = concatenate = cat
 
 def _tensors(name: str, tensors: Any) -> list:
     if isinstance(tensors, Variable):
-        raise TypeError(f"{name}: argument 'tensors' must be a list or tuple of Tensors, got a Tensor")
+        raise TypeError(
+            f"{name}: argument 'tensors' must be a list or tuple of Tensors, got a Tensor"
+        )
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError(f"{name}: expected a non-empty list of Tensors")
@@ -121,7 +125,9 @@ def repeat(input, repeats, *more):
     shape = (1,) * (len(times) - len(shape)) + shape
     apart = [n for size in shape for n in (1, size)]
     wide = [n for pair in zip(times, shape, strict=True) for n in pair]
-    result = reshape(expand(reshape(input, apart), wide), [t * n for t, n in zip(times, shape, strict=True)])
+    result = reshape(
+        expand(reshape(input, apart), wide), [t * n for t, n in zip(times, shape, strict=True)]
+    )
     return clone(result) if all(t == 1 for t in times) else result
 
 
@@ -190,7 +196,9 @@ def roll(input, shifts, dims=None):
         n = shape[dim]
         first = shift % n if n else 0
         if first:
-            result = cat([narrow(result, dim, n - first, first), narrow(result, dim, 0, n - first)], dim)
+            result = cat(
+                [narrow(result, dim, n - first, first), narrow(result, dim, 0, n - first)], dim
+            )
     return clone(result) if result is input else result
 
 

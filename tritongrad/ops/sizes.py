@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.variable import Variable
+from tritongrad.autograd.variable import Variable
+
 from .dims import check_dim
 
 

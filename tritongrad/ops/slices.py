@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..cpu import view as kernels
-from ..op import op
-from ..samples import Rand
+from tritongrad.cpu import view as kernels
+from tritongrad.op import op
+from tritongrad.samples import Rand
+
 from .dims import check_dim
 from .sizes import shape_of
 

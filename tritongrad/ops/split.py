@@ -6,11 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.modes import state
-from ..autograd.variable import Variable, View, version_of
-from ..cpu import view as kernels
-from ..op import op
-from ..samples import Rand
+from tritongrad.autograd.modes import state
+from tritongrad.autograd.variable import Variable, View, version_of
+from tritongrad.cpu import view as kernels
+from tritongrad.op import op
+from tritongrad.samples import Rand
+
 from .dims import check_dim
 from .sizes import ints, shape_of
 from .slices import narrow, select
@@ -131,15 +132,17 @@ def tensor_split(input, indices_or_sections, dim=0):
                 f"tensor_split: number of sections must be larger than 0, got {count}"
             )
         return split(input, tuple([n // count + (i < n % count) for i in range(count)]), dim)
-    ends = [*slice_ends(indices_or_sections, n), n]
+    ends = [*_ends(indices_or_sections, n), n]
     parts, start = [], 0
     for end in ends:
-        parts.append(narrow(input, dim, start if end > start else min(start, n), max(end - start, 0)))
+        parts.append(
+            narrow(input, dim, start if end > start else min(start, n), max(end - start, 0))
+        )
         start = end
     return tuple(parts)
 
 
-def slice_ends(indices: Any, n: int) -> list:
+def _ends(indices: Any, n: int) -> list:
     """Indices as ends of slices: counted from the front, within 0 .. n."""
     return [slice(0, i.__index__()).indices(n)[1] for i in indices]
 

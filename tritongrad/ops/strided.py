@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.variable import wrap
-from ..cpu import view as kernels
-from ..devices import device_of_array, place
-from ..op import op
-from ..samples import Rand
+from tritongrad.autograd.variable import wrap
+from tritongrad.cpu import view as kernels
+from tritongrad.devices import device_of_array, place
+from tritongrad.op import op
+from tritongrad.samples import Rand
+
 from .dims import check_dim
 from .sizes import ints, shape_of
 
@@ -21,7 +22,12 @@ Tensor = Any
 @op(
     cpu=kernels.unfold,
     view=True,
-    samples=[(Rand((7,)), 0, 3, 2), (Rand((2, 3, 4)), 1, 2, 1), (Rand(()), 0, 1, 1), (Rand((2, 4)), -1, 4, 1)],
+    samples=[
+        (Rand((7,)), 0, 3, 2),
+        (Rand((2, 3, 4)), 1, 2, 1),
+        (Rand(()), 0, 1, 1),
+        (Rand((2, 4)), -1, 4, 1),
+    ],
 )
 def unfold(input: Tensor, dimension, size, step):
     """All windows of `size` along a dim, `step` apart, with their elements in a new last dim."""

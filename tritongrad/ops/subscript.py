@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.modes import state
-from ..autograd.variable import Variable, edge_of
+from tritongrad.autograd.modes import state
+from tritongrad.autograd.variable import Variable, edge_of
+
 from .slices import select, slices
 
 ALL = slice(None)
-KINDS = "only integers, slices (`:`), ellipsis (`...`), None and long or bool tensors are valid indices"
+KINDS = (
+    "only integers, slices (`:`), ellipsis (`...`), None and long or bool tensors are valid indices"
+)
 
 
 def viewed(input: Any, key: tuple) -> Any:
@@ -58,7 +61,9 @@ def parse(name: str, input: Any, index: Any) -> tuple[tuple, tuple | None]:
 
 
 def out_of_bounds(name: str, index: int, dim: int, size: int) -> IndexError:
-    return IndexError(f"{name}: index {index} is out of bounds for dimension {dim} with size {size}")
+    return IndexError(
+        f"{name}: index {index} is out of bounds for dimension {dim} with size {size}"
+    )
 
 
 def _item(name: str, item: Any) -> Any:
@@ -66,7 +71,9 @@ def _item(name: str, item: Any) -> Any:
     if item is None or item is Ellipsis or type(item) is int:
         return item
     if isinstance(item, slice):
-        return slice(*[i if i is None else i.__index__() for i in (item.start, item.stop, item.step)])
+        return slice(
+            *[i if i is None else i.__index__() for i in (item.start, item.stop, item.step)]
+        )
     if isinstance(item, Variable):
         array = item._array
     elif isinstance(item, (bool, np.bool_, np.ndarray)):

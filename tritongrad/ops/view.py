@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.modes import state
-from ..autograd.variable import INFERENCE, version_of, view_of, wrap
-from ..cpu import view as kernels
-from ..devices import device_of_array, place
-from ..op import op
-from ..samples import Rand
+from tritongrad.autograd.variable import INFERENCE, version_of, view_of, wrap
+from tritongrad.cpu import view as kernels
+from tritongrad.op import op
+from tritongrad.samples import Rand
+
 from .dims import check_dim
 from .sizes import checked_dims, expanded, inferred, ints, shape_of
 
@@ -24,7 +23,9 @@ def detach(input):
     """The same memory without history; in-place changes of one are seen by the other."""
     shape_of("detach", input)
     t = wrap(input._array)
-    t._version = version_of(input) if getattr(input, "_version", None) is not INFERENCE else INFERENCE
+    t._version = (
+        version_of(input) if getattr(input, "_version", None) is not INFERENCE else INFERENCE
+    )
     return t
 
 
@@ -41,7 +42,7 @@ def _viewable(array: Any, shape: tuple) -> bool:
     if type(array) is not np.ndarray:
         if array.contiguous:
             return True
-        from ..cuda.views import reshaped_strides
+        from tritongrad.cuda.views import reshaped_strides
 
         return reshaped_strides(array, shape) is not None
     if array.flags.c_contiguous:
@@ -56,7 +57,13 @@ def _viewable(array: Any, shape: tuple) -> bool:
 @op(
     cpu=lambda x, size: x.reshape(size),
     view=True,
-    samples=[(Rand((3, 4)), (2, 6)), (CUBE, -1), (CUBE, 3, -1, 2), (Rand(()), 1, 1), (Rand((0, 3)), 3, 0)],
+    samples=[
+        (Rand((3, 4)), (2, 6)),
+        (CUBE, -1),
+        (CUBE, 3, -1, 2),
+        (Rand(()), 1, 1),
+        (Rand((0, 3)), 3, 0),
+    ],
 )
 def view(input: Tensor, size, *more):
     """The elements in C order in another shape, without a copy; one size may be -1."""
@@ -116,7 +123,9 @@ def unflatten(input, dim, sizes):
     dim = check_dim("unflatten", dim, len(shape))
     sizes = ints("unflatten", sizes, (), "sizes")
     known = math.prod(n for n in sizes if n != -1)
-    if sizes.count(-1) > 1 or (known != shape[dim] and (-1 not in sizes or shape[dim] % max(known, 1))):
+    if sizes.count(-1) > 1 or (
+        known != shape[dim] and (-1 not in sizes or shape[dim] % max(known, 1))
+    ):
         raise RuntimeError(
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
             f"({shape[dim]}) in the input tensor"
@@ -127,7 +136,12 @@ def unflatten(input, dim, sizes):
 @op(
     cpu=kernels.squeeze,
     view=True,
-    samples=[(Rand((2, 1, 3, 1)),), (Rand((2, 1, 3, 1)), 1), (Rand((2, 1)), 0), (Rand((1, 0, 1)), (0, -1))],
+    samples=[
+        (Rand((2, 1, 3, 1)),),
+        (Rand((2, 1, 3, 1)), 1),
+        (Rand((2, 1)), 0),
+        (Rand((1, 0, 1)), (0, -1)),
+    ],
 )
 def squeeze(input: Tensor, dim=None):
     """Without the dims of size 1: all of them, or those given."""
@@ -226,7 +240,13 @@ def movedim(input, source, destination):
 @op(
     cpu=kernels.expand,
     view=True,
-    samples=[(Rand((3, 1)), 3, 4), (Rand((3, 1)), (2, -1, 4)), (Rand(()), 2, 3), (Rand((1, 0)), 4, 0), (Rand((3,)), 0, 3)],
+    samples=[
+        (Rand((3, 1)), 3, 4),
+        (Rand((3, 1)), (2, -1, 4)),
+        (Rand(()), 2, 3),
+        (Rand((1, 0)), 4, 0),
+        (Rand((3,)), 0, 3),
+    ],
 )
 def expand(input: Tensor, size, *more):
     """Dims of size 1 repeated, and new ones in front, without a copy; -1 keeps a size."""
