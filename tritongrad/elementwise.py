@@ -11,6 +11,8 @@ import numpy as np
 from .autograd.modes import quiet, shared_quiet, state
 from .autograd.record import trace_one, trace_two
 from .autograd.variable import INFERENCE, Variable, new, registry
+from .cpu import large
+from .cpu.large import LARGE
 from .dtype import BOOL, FLOAT32, FLOAT64, HALVES, common_dtype, get_default_dtype, is_float
 from .op import ALIASES, Op, device_mismatch, finish, into, publish
 
@@ -73,7 +75,10 @@ def _unary(operation: Op) -> Callable:
         if kernel is None:
             kernel = operation.cpu
         try:
-            result = shared_quiet(kernel, a)
+            if a.size < LARGE:
+                result = shared_quiet(kernel, a)
+            else:
+                result = quiet(large.elementwise, kernel, a)
         except RuntimeError:  # another thread is in the shared context
             result = state.quiet(kernel, a)
         except TypeError:  # a ufunc of integers: say what it takes
@@ -119,7 +124,10 @@ def _binary(operation: Op) -> Callable:
         if kernel is None:
             kernel = operation.cpu
         try:
-            result = shared_quiet(kernel, a, b)
+            if a.size < LARGE:
+                result = shared_quiet(kernel, a, b)
+            else:
+                result = quiet(large.elementwise, kernel, a, b)
         except RuntimeError:  # another thread is in the shared context
             result = state.quiet(kernel, a, b)
         except ValueError:
@@ -193,6 +201,8 @@ def _bind(operation: Op, args: tuple, named: dict) -> Any:
 def run(operation: Op, operands: tuple) -> Any:
     """The general way: any device, any mixture of dtypes, numbers and absent bounds."""
     arrays, kernel = prepare(operation, operands)
+    if large.fits(arrays):
+        arrays, kernel = [kernel, *arrays], large.elementwise
     try:
         out = quiet(kernel, *arrays)
     except ValueError:

@@ -11,8 +11,9 @@ import numpy as np
 from .autograd.modes import quiet, state
 from .autograd.record import RESULT, check_inplace, count_write, rebase, trace
 from .autograd.variable import INFERENCE, Variable, edge_of, version_of, wrap
+from .cpu import large
 from .dtype import BOOL, BY_NUMPY, FLOAT32, FLOAT64, can_cast
-from .elementwise import prepare
+from .elementwise import prepare, zero_dim
 from .op import Op, device_mismatch
 
 ndarray = np.ndarray
@@ -140,7 +141,10 @@ def _elementwise_store(operation: Op, name: str, args: tuple) -> Callable:
         ):
             kernel = operation.cpu
             if isinstance(kernel, np.ufunc):
-                return functools.partial(kernel, target, args[1] if b is None else b, out=target)
+                other = zero_dim(args[1], d) if b is None else b
+                if target.size >= large.LARGE:
+                    return functools.partial(large.store, kernel, target, other)
+                return functools.partial(kernel, target, other, out=target)
     arrays, kernel = prepare(operation, args)
     shapes = [a.shape for a in arrays if hasattr(a, "shape")]
     try:

@@ -336,8 +336,17 @@ def is_unshared(g: Any) -> bool:
     owner = getattr(array, "storage", None)
     # References to g: _run, accumulate_grad, here, getrefcount; to the array: g, here, getrefcount;
     # to a device array's storage: the array, here, getrefcount.
-    alone = array.base is None if owner is None else getrefcount(owner) <= 3
+    alone = getrefcount(owner) <= 3 if owner is not None else is_sole_user(array)
     return alone and getrefcount(g) <= 4 and getrefcount(array) <= 3
+
+
+def is_sole_user(array: np.ndarray) -> bool:
+    """Whether the memory of a NumPy array is its own, or a buffer that it alone has from a pool."""
+    base = array.base
+    if base is None:
+        return True
+    # References to a pooled buffer: its pool, the array, this variable, getrefcount.
+    return hasattr(base, "pooled") and getrefcount(base) <= 4
 
 
 def _run_hooks(hooks: dict, g: Any, name: str) -> Any:

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from . import blas
+from .large import LARGE
+from .pool import empty
+
 EXACT = {4: 2**24, 8: 2**53}  # integers up to here are exact in a float of so many bytes
 
 
@@ -37,6 +41,12 @@ def multiply(input, other):
     if other.ndim == 2 and input.ndim > 2 and input.flags.c_contiguous and input.size:
         flat = np.matmul(input.reshape(-1, input.shape[-1]), other)
         return flat.reshape(*input.shape[:-1], other.shape[1])
+    if input.ndim == 2 == other.ndim:
+        rows, inner, cols = *input.shape, other.shape[1]
+        blas.prepare(2.0 * rows * inner * cols)
+        if rows * cols < LARGE:
+            return input.dot(other)  # BLAS as in matmul, a third of its price for small ones
+        return np.matmul(input, other, out=empty((rows, cols), input.dtype))
     return np.matmul(input, other)
 
 

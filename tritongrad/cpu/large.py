@@ -1,0 +1,86 @@
+"""Elementwise kernels over large arrays: in blocks that stay in cache, by a team, into used memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .pool import empty
+from .team import cuts, team
+
+LARGE = 1 << 14  # elements from which results come from the pool
+SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
+BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay in L2
+
+
+def fits(arrays: list) -> bool:
+    """Whether these operands are NumPy's and one of them is large."""
+    return all(type(a) is np.ndarray for a in arrays) and any(a.size >= LARGE for a in arrays)
+
+
+def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
+    """kernel(*arrays), of which at least one is large."""
+    shape = _common_shape(arrays)
+    if shape is None:
+        if isinstance(kernel, np.ufunc):
+            return _broadcast(kernel, arrays)
+        return kernel(*arrays)
+    flat = [a.reshape(-1) if a.ndim else a for a in arrays]
+    n = max(a.size for a in flat)
+    first = kernel(*[a[:1] if a.ndim else a for a in flat])
+    out = empty(shape, first.dtype)
+    into = out.reshape(-1)
+    if isinstance(kernel, np.ufunc):
+
+        def work(i: int, j: int) -> None:
+            kernel(*[a[i:j] if a.ndim else a for a in flat], out=into[i:j])
+    else:
+
+        def work(i: int, j: int) -> None:
+            for start in range(i, j, BLOCK):
+                end = min(start + BLOCK, j)
+                into[start:end] = kernel(*[a[start:end] if a.ndim else a for a in flat])
+
+    if n < SPLIT:
+        work(0, n)
+    else:
+        team().run(work, cuts(n, BLOCK))
+    return out
+
+
+def _common_shape(arrays: tuple) -> tuple | None:
+    """The shape if all are contiguous and of one shape (0-d ones aside), else None."""
+    shape = None
+    for a in arrays:
+        if a.ndim == 0:
+            continue
+        if shape is None:
+            shape = a.shape
+        elif a.shape != shape:
+            return None
+        if not a.flags.c_contiguous:
+            return None
+    return shape
+
+
+def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
+    """A ufunc over arrays of different shapes or layouts, into memory of the pool."""
+    shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    first = kernel(*[a[tuple([slice(0, 1)] * a.ndim)] for a in arrays])
+    return kernel(*arrays, out=empty(shape, first.dtype))
+
+
+def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
+    """kernel(target, other, out=target) for a large contiguous target, by the team."""
+    if target.size < SPLIT or _common_shape((target, other)) is None:
+        kernel(target, other, out=target)
+        return
+    a = target.reshape(-1)
+    b = other.reshape(-1) if other.ndim else other
+
+    def work(i: int, j: int) -> None:
+        kernel(a[i:j], b[i:j] if b.ndim else b, out=a[i:j])
+
+    team().run(work, cuts(a.size, BLOCK))
