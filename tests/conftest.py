@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from tritongrad.testing import devices
+os.environ["TRITONGRAD_POISON"] = "1"  # fresh memory of `interpret` is nan: what is skipped shows
+
+from tritongrad.testing import devices  # noqa: E402  (after the poison)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

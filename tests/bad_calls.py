@@ -1,0 +1,205 @@
+"""Calls that must fail: the class of the error, and words that must be in its text.
+
+A row is (name, error, call, arguments, words). `call` takes the library (so that PyTorch's class
+can be compared) and the arguments; those are named by dtype and shape: "f3x4" is a float32 tensor,
+"d" float64, "h" float16, "i" int64, "b" bool, "u" uint8, a trailing "!" requires grad, "f" is 0-d.
+"""
+
+from __future__ import annotations
+
+import math
+
+R, I, T, V = RuntimeError, IndexError, TypeError, ValueError
+
+SHAPES = [
+    ("add shapes", R, lambda t, a, b: a + b, "f3x4 f5", "add (3, 4) (5,) broadcast"),
+    ("sub shapes", R, lambda t, a, b: a - b, "f2x3 f4x3", "sub (2, 3) (4, 3)"),
+    ("mul shapes recorded", R, lambda t, a, b: a * b, "f3! f4!", "mul (3,) (4,)"),
+    ("div shapes", R, lambda t, a, b: a / b, "f3 f2", "div (3,) (2,)"),
+    ("pow shapes", R, lambda t, a, b: a**b, "f3 f2", "pow (3,) (2,)"),
+    ("maximum shapes", R, lambda t, a, b: t.maximum(a, b), "f3 f2", "maximum (3,) (2,)"),
+    ("lt shapes", R, lambda t, a, b: a < b, "f3 f2", "lt (3,) (2,)"),
+    ("where shapes", R, lambda t, c, a: t.where(c, a, 0.0), "b3 f2", "where (3,) (2,)"),
+    ("clamp shapes", R, lambda t, a, b: a.clamp(min=b), "f3 f2", "clamp (3,) (2,)"),
+    ("mm inner", R, lambda t, a, b: a.mm(b), "f3x4 f5x2", "mm 4 5 (3, 4) (5, 2)"),
+    ("mm 1-d", R, lambda t, a, b: a.mm(b), "f4 f4x2", "mm matri [4]"),
+    ("mm 3-d", R, lambda t, a, b: t.mm(a, b), "f2x3x4 f4x2", "mm matri [2, 3, 4]"),
+    ("bmm batch", R, lambda t, a, b: t.bmm(a, b), "f2x3x4 f3x4x5", "bmm 2 3"),
+    ("bmm 2-d", R, lambda t, a, b: t.bmm(a, b), "f3x4 f4x5", "bmm 3 [3, 4]"),
+    ("matmul inner", R, lambda t, a, b: a @ b, "f3x4 f5x2", "matmul 4 5"),
+    ("matmul vector", R, lambda t, a, b: a @ b, "f4 f5x2", "matmul 4 5"),
+    ("matmul batch", R, lambda t, a, b: a @ b, "f2x3x4 f3x4x5", "matmul 2 3"),
+    ("matmul 0-d", R, lambda t, a, b: a @ b, "f f3", "matmul"),
+    ("dot sizes", R, lambda t, a, b: t.dot(a, b), "f3 f4", "dot 3 4"),
+    ("dot 2-d", R, lambda t, a, b: t.dot(a, b), "f3x1 f3", "dot 1"),
+    ("outer 2-d", R, lambda t, a, b: t.outer(a, b), "f3x1 f3", "outer [3, 1]"),
+    ("mv sizes", R, lambda t, a, b: t.mv(a, b), "f3x4 f3", "mv 4 3"),
+    ("addmm shapes", R, lambda t, c, a, b: t.addmm(c, a, b), "f2x2 f3x4 f4x5", "addmm [2, 2]"),
+    ("addmm inner", R, lambda t, c, a, b: t.addmm(c, a, b), "f5 f3x4 f3x5", "mm 4 3"),
+    ("t of 3-d", R, lambda t, a: a.t(), "f2x3x4", "t 3"),
+    ("reshape count", R, lambda t, a: a.reshape(5, 2), "f3x4", "reshape 12 [5, 2]"),
+    ("reshape -1", R, lambda t, a: a.reshape(-1, 5), "f3x4", "reshape 12 5"),
+    ("reshape two -1", R, lambda t, a: a.reshape(-1, -1), "f3x4", "reshape -1"),
+    ("reshape -1 empty", R, lambda t, a: a.reshape(-1, 0), "f0x3", "reshape -1 0"),
+    ("reshape negative", R, lambda t, a: a.reshape(-3, 4), "f3x4", "reshape -3"),
+    ("view of a transpose", R, lambda t, a: a.t().view(12), "f3x4", "view reshape"),
+    ("expand smaller", R, lambda t, a: a.expand(2), "f3x4", "expand"),
+    ("expand size", R, lambda t, a: a.expand(2, 4), "f3x4", "expand 2 3"),
+    ("broadcast_to", R, lambda t, a: t.broadcast_to(a, (3, 5)), "f3x4", "5 4"),
+    ("cat shapes", R, lambda t, a, b: t.cat([a, b]), "f3x4 f3x5", "cat 4 5"),
+    ("cat ranks", R, lambda t, a, b: t.cat([a, b]), "f3x4 f4", "cat"),
+    ("cat nothing", V, lambda t, a: t.cat([]), "f3", "cat"),
+    ("cat 0-d", R, lambda t, a: t.cat([a, a]), "f", "cat zero-dimensional"),
+    ("stack shapes", R, lambda t, a, b: t.stack([a, b]), "f3 f4", "stack [3] [4]"),
+    ("stack nothing", R, lambda t, a: t.stack([]), "f3", "stack"),
+    ("split sizes", R, lambda t, a: a.split([1, 1]), "f3", "split 3"),
+    ("chunk zero", R, lambda t, a: a.chunk(0), "f3", "chunk 0"),
+    ("permute count", R, lambda t, a: a.permute(0), "f3x4", "permute [3, 4] [0]"),
+    ("permute twice", R, lambda t, a: a.permute(0, 0), "f3x4", "permute 0"),
+    ("repeat too few", R, lambda t, a: a.repeat(2), "f3x4", "repeat 2"),
+    ("tril of 1-d", R, lambda t, a: t.tril(a), "f3", "tril 2"),
+    ("gather ranks", R, lambda t, a, i: a.gather(0, i), "f3x4 i3", "gather"),
+    ("masked_fill shape", R, lambda t, a, m: a.masked_fill(m, 0.0), "f3 b4", "masked_fill 3 4"),
+    ("in-place wider", R, lambda t, a, b: a.sub_(b), "f3 f2x3", "sub_ [3] [2, 3]"),
+    ("copy_ wider", R, lambda t, a, b: a.copy_(b), "f3 f4", "copy_ 3 4"),
+    ("setitem shape", R, lambda t, a, b: a.__setitem__(slice(0, 2), b), "f3x4 f3", "3 4"),
+    ("backward shape", R, lambda t, a: (a * 2).backward(t.ones(3)), "f2!", "[3] [2] shape"),
+    ("non-scalar backward", R, lambda t, a: (a * 2).backward(), "f2x3!", "scalar outputs [2, 3] gradient="),
+    ("linear sizes", R, lambda t, a, w: t.nn.functional.linear(a, w), "f3x4 f2x5", "4 5"),
+]  # fmt: skip
+
+DIMS = [
+    ("sum dim", I, lambda t, a: a.sum(2), "f3x4", "sum [-2, 1] 2 range"),
+    ("sum dim of 0-d", I, lambda t, a: a.sum(1), "f", "sum [-1, 0] 1"),
+    ("sum negative dim", I, lambda t, a: a.sum(-3), "f3x4", "sum -3"),
+    ("sum dim twice", R, lambda t, a: a.sum((0, 0)), "f3x4", "sum 0 multiple"),
+    ("mean dim", I, lambda t, a: a.mean(5), "f3", "mean 5"),
+    ("max dim", I, lambda t, a: a.max(3), "f3x4", "max 3"),
+    ("argmax dim", I, lambda t, a: a.argmax(2), "f3x4", "argmax 2"),
+    ("prod dim", I, lambda t, a: a.prod(2), "f3x4", "prod 2"),
+    ("var dim", I, lambda t, a: a.var(2), "f3x4", "var 2"),
+    ("cumsum dim", I, lambda t, a: a.cumsum(2), "f3x4", "cumsum 2"),
+    ("logsumexp dim", I, lambda t, a: a.logsumexp(2), "f3x4", "logsumexp 2"),
+    ("softmax dim", I, lambda t, a: t.softmax(a, 2), "f3x4", "softmax 2"),
+    ("norm dim", I, lambda t, a: a.norm(dim=2), "f3x4", "norm 2"),
+    ("transpose dim", I, lambda t, a: a.transpose(0, 2), "f3x4", "transpose 2"),
+    ("permute dim", I, lambda t, a: a.permute(0, 2), "f3x4", "permute 2"),
+    ("unsqueeze dim", I, lambda t, a: a.unsqueeze(4), "f3x4", "unsqueeze 4 [-3, 2]"),
+    ("squeeze dim", I, lambda t, a: a.squeeze(2), "f3x4", "squeeze 2"),
+    ("flip dim", I, lambda t, a: a.flip(2), "f3x4", "flip 2"),
+    ("cat dim", I, lambda t, a: t.cat([a, a], 2), "f3x4", "cat 2"),
+    ("stack dim", I, lambda t, a: t.stack([a, a], 4), "f3x4", "stack 4"),
+    ("split dim", I, lambda t, a: a.split(1, 2), "f3x4", "split 2"),
+    ("flatten dims", R, lambda t, a: a.flatten(1, 0), "f3x4", "flatten start_dim end_dim"),
+    ("gather dim", I, lambda t, a, i: a.gather(2, i), "f3x4 i3x4", "gather 2"),
+    ("index_select dim", I, lambda t, a, i: a.index_select(2, i), "f3x4 i2", "index_select 2"),
+    ("size dim", I, lambda t, a: a.size(2), "f3x4", "2"),
+    ("amax of nothing", R, lambda t, a: a.amax(), "f0", "amax"),
+    ("max of nothing", R, lambda t, a: a.max(), "f0x3", "max"),
+    ("max of an empty dim", I, lambda t, a: a.max(0), "f0x3", "max 0"),
+    ("argmax of nothing", I, lambda t, a: a.argmax(), "f0", "argmax"),
+    ("argmin of an empty dim", I, lambda t, a: a.argmin(1), "f3x0", "argmin 1"),
+]  # fmt: skip
+
+INDICES = [
+    ("index", I, lambda t, a: a[3], "f3x4", "3 0 3"),
+    ("negative index", I, lambda t, a: a[-4], "f3x4", "-4 3"),
+    ("second index", I, lambda t, a: a[0, 4], "f3x4", "4 1"),
+    ("too many indices", I, lambda t, a: a[0, 0, 0], "f3x4", "too many indices 2"),
+    ("index of 0-d", I, lambda t, a: a[0], "f", "0"),
+    ("index by a float", I, lambda t, a: a[1.5], "f3", "float"),
+    ("index by a list", I, lambda t, a: a[[0, 5]], "f3", "5 3"),
+    ("index by a tensor", I, lambda t, a: a[t.tensor([0, 3])], "f3", "3"),
+    ("index by a float tensor", I, lambda t, a, b: a[b], "f3 f2", "float32 indices"),
+    ("mask of another shape", I, lambda t, a, m: a[m], "f3x4 b4", "mask 4 3"),
+    ("setitem index", I, lambda t, a: a.__setitem__(5, 0.0), "f3", "5 3"),
+    ("gather index", R, lambda t, a: a.gather(0, t.tensor([5])), "f3", "gather 5 3"),
+    ("index_select index", I, lambda t, a: a.index_select(0, t.tensor([3])), "f3", "index_select 3"),
+    ("scatter_add index", R, lambda t, a: a.scatter_add(0, t.tensor([7]), t.ones(1)), "f3", "scatter_add 7 3"),
+    ("index dtype", R, lambda t, a, b: a.gather(0, b), "f3 f3", "gather int64"),
+    ("slice step", V, lambda t, a: a[::0], "f3", "step zero"),
+    ("iterate 0-d", T, lambda t, a: list(a), "f", "0-d"),
+    ("len of 0-d", T, lambda t, a: len(a), "f", "0-d"),
+]  # fmt: skip
+
+DTYPES = [
+    ("mm dtypes", R, lambda t, a, b: a.mm(b), "f3x4 d4x2", "mm float32 float64 .to("),
+    ("mm int and float", R, lambda t, a, b: a.mm(b), "i3x4 f4x2", "mm int64 float32"),
+    ("matmul dtypes", R, lambda t, a, b: a @ b, "f3x4 d4x2", "matmul float32 float64"),
+    ("dot dtypes", R, lambda t, a, b: t.dot(a, b), "f3 d3", "dot float32 float64"),
+    ("bool minus bool", R, lambda t, a, b: a - b, "b3 b3", "sub ^"),
+    ("minus bool", R, lambda t, a: -a, "b3", "neg ~"),
+    ("int to a negative power", R, lambda t, a: a**-1, "i3", "pow negative"),
+    ("float into int", R, lambda t, a: a.sub_(0.5), "i3", "sub_ float32 int64 cast"),
+    ("div_ of ints", R, lambda t, a: a.div_(2), "i3", "div_ float32 int64"),
+    ("int into bool", R, lambda t, a: a.add_(1), "b3", "add_ int64 bool"),
+    ("sqrt_ of ints", R, lambda t, a: a.sqrt_(), "i3", "sqrt_ float32 int64"),
+    ("mean of ints", R, lambda t, a: a.mean(), "i3", "mean int64"),
+    ("var of ints", R, lambda t, a: a.var(), "i3", "var int64"),
+    ("norm of ints", R, lambda t, a: a.norm(), "i3", "norm int64"),
+    ("and of floats", R, lambda t, a, b: a & b, "f3 f3", "bitwise_and float32"),
+    ("not of floats", R, lambda t, a: t.bitwise_not(a), "f3", "bitwise_not float32"),
+    ("where of floats", R, lambda t, c, a: t.where(c, a, a), "f3 f3", "where bool float32"),
+    ("masked_fill by ints", R, lambda t, a, m: a.masked_fill(m, 0.0), "f3 i3", "masked_fill bool"),
+    ("ints require grad", R, lambda t, a: a.requires_grad_(), "i3", "floating int64"),
+    ("backward of ints", R, lambda t, a: a.sum().backward(), "i3", "grad"),
+    ("unknown dtype", T, lambda t, a: t.ones(2, dtype="float31"), "f", "float31"),
+    ("bitwise_or dtypes", R, lambda t, a, b: a | b, "i3 f3", "bitwise_or float32"),
+    ("huge int", OverflowError, lambda t, a: a + 2**70, "i3", "int"),
+]  # fmt: skip
+
+VALUES = [
+    ("item of many", R, lambda t, a: a.item(), "f3x4", "12 [3, 4] Scalar"),
+    ("float of many", V, lambda t, a: float(a), "f3", "3"),
+    ("bool of many", R, lambda t, a: bool(a), "f3", "ambiguous [3] any() all()"),
+    ("bool of none", R, lambda t, a: bool(a), "f0", "ambiguous [0]"),
+    ("if of many", R, lambda t, a: 1 if a > 0 else 0, "f2x2", "ambiguous [2, 2]"),
+    ("index from float", T, lambda t, a: [1, 2][a], "f", "integer"),
+    ("numpy of a recorded", R, lambda t, a: (a * 2).numpy(), "f3!", "numpy detach()"),
+    ("clamp without bounds", (R, V), lambda t, a: a.clamp(), "f3", "clamp min max"),
+    ("add a string", T, lambda t, a: a + "x", "f3", "str"),
+    ("add a list", T, lambda t, a: a + [1.0], "f3", "list"),
+    ("mm with a number", T, lambda t, a: a.mm(3), "f3x4", "mm mat2 int"),
+    ("unknown argument", T, lambda t, a: a.sum(dims=1), "f3x4", "dims"),
+    ("too many arguments", T, lambda t, a: t.exp(a, a, a), "f3", "exp"),
+    ("cat of numbers", T, lambda t, a: t.cat([a, 3]), "f3", "cat int"),
+    ("negative size", R, lambda t, a: t.zeros(2, -1), "f", "-1 zeros"),
+    ("ragged list", V, lambda t, a: t.tensor([[1.0, 2.0], [3.0]]), "f", "ragged"),
+    ("list of strings", (V, T), lambda t, a: t.tensor(["a"]), "f", "tensor type"),
+    ("unknown device", R, lambda t, a: t.ones(2, device="gpu"), "f", "gpu cpu cuda"),
+    ("arange step 0", R, lambda t, a: t.arange(0, 3, 0), "f", "arange step"),
+    ("arange wrong way", R, lambda t, a: t.arange(3, 0, 1), "f", "arange 3 0 1"),
+    ("randint empty range", R, lambda t, a: t.randint(3, 3, (2,)), "f", "randint 3"),
+    ("dim of another type", T, lambda t, a: a.sum("x"), "f3x4", "sum dim str"),
+    ("hook without grad", R, lambda t, a: a.register_hook(abs), "f3", "hook grad"),
+    ("slope of nothing", R, lambda t, a: a.sum().backward(), "f3", "requires_grad=True"),
+    ("empty inputs", R, lambda t, a: a.sum().backward(inputs=[]), "f3!", "inputs empty"),
+    ("gradient is a number", T, lambda t, a: (a * 2).backward(3.0), "f3!", "gradient float"),
+    ("leaf in place", R, lambda t, a: a.add_(1.0), "f3!", "add_ leaf no_grad() [3]"),
+    ("leaf minus-equals", R, lambda t, a: a.__isub__(1.0), "f3!", "sub_ leaf no_grad()"),
+    ("leaf setitem", R, lambda t, a: a.__setitem__(0, 1.0), "f3!", "leaf no_grad()"),
+    ("view of a leaf", R, lambda t, a: a[0:1].mul_(2.0), "f3!", "mul_ view leaf"),
+    ("expanded target", R, lambda t, a: a.expand(3, 2).add_(1.0), "f1x2", "add_ single memory location clone()"),
+    ("requires_grad off inside", R, lambda t, a: (a * 2).requires_grad_(False), "f3!", "leaf detach()"),
+    ("grad of another shape", R, lambda t, a: setattr(a, "grad", t.ones(4)), "f3!", "size 4 3"),
+    ("grad of another kind", T, lambda t, a: setattr(a, "grad", 3.0), "f3!", "Tensor float"),
+    ("unused input", R, lambda t, a, b: t.autograd.grad((a * 2).sum(), b), "f3! f2!", "allow_unused=True"),
+    ("grad by a constant", R, lambda t, a, b: t.autograd.grad((a * 2).sum(), b), "f3! f2", "require"),
+    ("out of another shape", R, lambda t, a, b: t.add(a, a, out=b), "f3! f4", "add out"),
+    ("out with grad", R, lambda t, a, b: t.exp(a, out=b), "f3! f3", "exp out= differentiation"),
+    ("norm of an empty by -inf", R, lambda t, a: a.norm(-math.inf), "f0", "norm"),
+]  # fmt: skip
+
+EVERY = SHAPES + DIMS + INDICES + DTYPES + VALUES
+LETTERS = {"f": "float32", "d": "float64", "h": "float16", "i": "int64", "b": "bool", "u": "uint8"}
+
+
+def arguments(library, text, device="cpu"):
+    """The tensors that a row names, as tensors of a library."""
+    made = []
+    for word in text.split():
+        needs = word.endswith("!")
+        shape = tuple(int(n) for n in word.strip("!")[1:].split("x") if n)
+        t = library.ones(shape, dtype=getattr(library, LETTERS[word[0]]), device=device)
+        made.append(t.requires_grad_() if needs else t)
+    return made
