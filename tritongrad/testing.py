@@ -73,8 +73,8 @@ def _argument(description: Any, **given: Any) -> Any:
     """A tensor from its description; anything else as it stands."""
     random = given["random"]
     match description:
-        case list():
-            return [_argument(d, **given) for d in description]
+        case list() | tuple():
+            return type(description)([_argument(d, **given) for d in description])
         case Rand():
             values, dtype = _floats(description, random), given["dtype"]
             if not dtype.is_floating_point:
