@@ -118,8 +118,11 @@ def leaky_relu(x, negative_slope):
     return tl.where(x > 0, x, x * negative_slope)
 
 
+clamp_min, clamp_max = maximum, minimum
+
+
 @triton.jit
-def clamp(x, min, max):
+def clamp_both(x, min, max):
     return minimum(maximum(x, min), max)
 
 

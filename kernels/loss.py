@@ -82,7 +82,7 @@ def cross_entropy_rows(
 @triton.jit
 def cross_entropy_backward_tiles(
     out, grad, x, logs, target, weight, rows, cols, size_row, s_row0, s_row1, s_col,
-    s_grad, ignore_index, smoothing, share_of_all,
+    s_grad, ignore_index, smoothing, count, share_of_all,
     ACC: tl.constexpr, WEIGHTED: tl.constexpr, SMOOTH: tl.constexpr,
     ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
@@ -96,14 +96,17 @@ def cross_entropy_backward_tiles(
     )
     g = convert(tl.load(grad + row * s_grad, inside, other=0), ACC)
     spread = tl.load(logs + row, inside, other=0)
+    share = share * (1 - smoothing)
+    whole = share  # the sum of what the row gives to all classes
+    if SMOOTH:
+        whole += smoothing * tl.load(share_of_all)
     for start in range(0, cols, COLS):
         value, mask, offset = fetch(x, at, start, cols, s_col, inside, ACC, COLS)
         col = start + tl.arange(0, COLS)[None, :].to(tl.int64)
-        p = exp(value - spread)
-        slope = share * (p - (col == label).to(ACC))
+        slope = exp(value - spread) * whole
         if SMOOTH:
             w = class_weights(weight, start, cols, value, ACC, WEIGHTED, COLS)
-            even = p * tl.load(share_of_all) - w / cols
-            slope = slope * (1 - smoothing) + even * smoothing
+            slope -= smoothing / count * w
+        slope = tl.where(col == label, slope - share, slope)
         result = tl.where(valid, g * slope, 0.0)
         tl.store(out + offset, convert(result.to(ACC), out.dtype.element_ty), mask)

@@ -19,14 +19,6 @@ IN_FLOAT = frozenset("isnan isinf isfinite".split())  # these answer for integer
 FIRST_IS_A_CONDITION = frozenset(["where"])
 # A number as the exponent: products and roots instead of the general power.
 POWERS = {2: "square", 3: "cube", 4: "fourth", 1: "positive", -1: "reciprocal"}
-# Without one of its bounds, clamp is maximum or minimum: (name, min is None, max is None).
-HALF_BOUND = {
-    ("clamp", False, True): "maximum",
-    ("clamp", True, False): "minimum",
-    ("clamp_backward", False, True): "clamp_min_backward",
-    ("clamp_backward", True, False): "clamp_max_backward",
-}
-SYNONYMS = {"hardtanh": "clamp", "clamp_min": "maximum", "clamp_max": "minimum"}
 
 Operand = Any  # a DeviceArray or a Python number
 Plan = list[tuple[tuple[int, ...], tuple[int, ...], dict[str, int]]]
@@ -69,14 +61,8 @@ def elementwise(name: str, *operands: Operand, out: DeviceArray | None = None) -
 
 
 def specialised(name: str, operands: tuple) -> tuple[str, tuple]:
-    """Synonyms, absent bounds and powers by small numbers, as the functions that do them."""
-    name = SYNONYMS.get(name, name)
-    if name in ("clamp", "clamp_backward"):
-        low, high = operands[-2:]
-        half = HALF_BOUND.get((name, low is None, high is None))
-        if half is not None:
-            return half, (*operands[:-2], high if low is None else low)
-    elif name == "pow" and isinstance(operands[1], (int, float)):
+    """Powers by small numbers as the functions that do them without a logarithm."""
+    if name == "pow" and isinstance(operands[1], (int, float)):
         exponent, floating = operands[1], operands[0].dtype.kind not in "biu"
         if exponent in POWERS and (floating or exponent > 0):
             return POWERS[exponent], operands[:1]

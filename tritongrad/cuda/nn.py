@@ -12,7 +12,7 @@ from tritongrad.cuda.elementwise import elementwise, power_of_2
 from tritongrad.cuda.launch import launch
 from tritongrad.cuda.reduce import sum as reduce_sum
 from tritongrad.cuda.rows import Matrix, matrix, tile_of
-from tritongrad.cuda.types import FLOAT64, INT64, accumulator, triton_type
+from tritongrad.cuda.types import FLOAT32, FLOAT64, INT64, triton_type
 
 WIDEST = 4096  # columns of a tile
 PART = 32  # rows that a program of layer norm's weight gradient adds up
@@ -36,7 +36,7 @@ def _softmax(x: DeviceArray, dim: int, log: bool) -> DeviceArray:
         view, x = along(x, dim)
         grid, sizes, tile = row_tiles(view)
         one = tile["COLS"] >= view.cols.length
-        acc = triton_type(accumulator(x.dtype))
+        acc = triton_type(wide_type(x.dtype))
         launch(norm.softmax_rows, grid, out, x, *sizes, LOG=log, ACC=acc, ONE=one, **tile)
     return out
 
@@ -62,7 +62,7 @@ def _softmax_backward(
         grad = contiguous(grad)
         grid, sizes, tile = row_tiles(view)
         one = tile["COLS"] >= view.cols.length
-        acc = triton_type(accumulator(result.dtype))
+        acc = triton_type(wide_type(result.dtype))
         launch(
             norm.softmax_backward_rows, grid, out, grad, result, *sizes, LOG=log, ACC=acc,
             ONE=one, **tile,
@@ -77,7 +77,7 @@ def layer_norm(
     from tritongrad.kernels import norm
 
     rows, cols = rows_and_cols(x.shape, dims)
-    acc = accumulator(x.dtype)
+    acc = wide_type(x.dtype)
     out = empty(x.shape, x.dtype, x.device)
     means, scales = empty((rows,), acc, x.device), empty((rows,), acc, x.device)
     if out.size:
@@ -100,7 +100,7 @@ def layer_norm_backward(
 
     rows, cols = rows_and_cols(x.shape, dims)
     shape = x.shape[x.ndim - dims :]
-    acc = accumulator(x.dtype)
+    acc = wide_type(x.dtype)
     out = empty(x.shape, x.dtype, x.device)
     parts = [empty((-(-rows // PART), cols), acc, x.device) for _ in range(2)]
     if out.size:
@@ -131,7 +131,7 @@ def cross_entropy(
     """
     from tritongrad.kernels import loss
 
-    acc = accumulator(x.dtype)
+    acc = wide_type(x.dtype)
     losses = empty(target.shape, x.dtype, x.device)
     weights, logs = empty(target.shape, acc, x.device), empty(target.shape, acc, x.device)
     if losses.size:
@@ -156,7 +156,7 @@ def cross_entropy_backward(
     """The gradient of the logits; grad has one number for every row, or one for all"""
     from tritongrad.kernels import loss
 
-    acc = accumulator(x.dtype)
+    acc = wide_type(x.dtype)
     out = empty(x.shape, x.dtype, x.device)
     if out.size and target.size:
         view, x = along(x, min(1, x.ndim - 1))
@@ -170,7 +170,8 @@ def cross_entropy_backward(
         launch(
             loss.cross_entropy_backward_tiles, grid, out, contiguous(grad), x, contiguous(logs),
             contiguous(target), 0 if weight is None else contiguous(weight), *sizes,
-            0 if single else 1, ignore_index, real(label_smoothing, acc), share,
+            0 if single else 1, ignore_index, real(label_smoothing, acc),
+            real(view.cols.length, acc), share,
             ACC=triton_type(acc), WEIGHTED=weight is not None, SMOOTH=label_smoothing != 0, **tile,
         )  # fmt: skip
     return out
@@ -216,6 +217,11 @@ def rows_and_cols(shape: tuple[int, ...], dims: int) -> tuple[int, int]:
 
 def contiguous(x: DeviceArray) -> DeviceArray:
     return x if x.contiguous else x.copy()
+
+
+def wide_type(dtype: np.dtype) -> np.dtype:
+    """What rows of dtype are computed in."""
+    return FLOAT64 if dtype == FLOAT64 else FLOAT32
 
 
 def real(value: float, acc: np.dtype) -> Any:
