@@ -18,6 +18,12 @@ NUMBERS = (bool, int, float, np.generic)
 
 
 def _masked_fill(x: Any, mask: Any, value: Any) -> None:
+    shape = np.broadcast_shapes(x.shape, mask.shape)
+    if shape != x.shape:
+        raise RuntimeError(
+            f"masked_fill_: output with shape {list(x.shape)} doesn't match the broadcast shape "
+            f"{list(shape)} with the mask: use masked_fill()"
+        )
     if type(x) is ndarray:
         np.copyto(x, np.asarray(value, x.dtype), where=mask)
     else:
@@ -133,7 +139,7 @@ def _fills(self: Any, mask: Any, value: Any) -> bool:
 
 
 def _value(like: Any, value: Any) -> Any:
-    """What is assigned, as a tensor: tensors as they are; numbers, lists and arrays in like's dtype."""
+    """What is assigned, as a tensor: tensors as they are, all else in the dtype of `like`."""
     if isinstance(value, Variable):
         return value
     dtype = like._array.dtype

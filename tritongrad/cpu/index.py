@@ -39,7 +39,8 @@ def _refuse(name: str, x: Array, index: tuple) -> None:
             raise error from None
     shapes = ", ".join(str(list(i.shape)) for i in index if not isinstance(i, slice))
     raise IndexError(
-        f"{name}: shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        f"{name}: shape mismatch: indexing tensors could not be broadcast together with shapes "
+        f"{shapes}"
     ) from None
 
 

@@ -40,7 +40,9 @@ def expand(x: Any, size: tuple) -> Any:
     if type(x) is not np.ndarray:
         return x.broadcast_to(size)
     new = len(size) - x.ndim
-    strides = [s if n == size[new + d] else 0 for d, (n, s) in enumerate(zip(x.shape, x.strides))]
+    strides = [
+        s if n == want else 0 for n, want, s in zip(x.shape, size[new:], x.strides, strict=True)
+    ]
     return restrided(x, size, (0,) * new + tuple(strides))
 
 
@@ -108,8 +110,8 @@ def as_strided(x: Any, size: tuple, stride: tuple, offset: int, layout: tuple) -
     strides, start = layout
     if tuple(s // x.itemsize for s in x.strides) != strides:
         raise RuntimeError(
-            "as_strided: cannot pass a gradient through an in-place change of an as_strided view of "
-            "a tensor that is not contiguous: clone() the view before changing it"
+            "as_strided: cannot pass a gradient through an in-place change of an as_strided view "
+            "of a tensor that is not contiguous: clone() the view before changing it"
         )
     steps = tuple(s * x.itemsize for s in stride)
     skip = (offset - start) * x.itemsize

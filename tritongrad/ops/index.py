@@ -80,7 +80,7 @@ def take_along_dim(input, indices, dim=None):
             f"{len(shape)} and {len(wanted)}"
         )
     input, indices = (
-        broadcast_tensors(t, t.new_zeros(o[:d] + (n,) + o[d + 1 :]))[0]
+        broadcast_tensors(t, t.new_zeros((*o[:d], n, *o[d + 1 :])))[0]
         for t, o, n in ((input, wanted, shape[d]), (indices, shape, wanted[d]))
     )
     return gather(input, d, indices)

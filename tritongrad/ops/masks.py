@@ -88,7 +88,7 @@ def nonzero(input: Tensor, as_tuple=False):
 _rows = nonzero
 
 
-def nonzero(input, as_tuple=False):  # noqa: F811
+def nonzero(input, as_tuple=False):
     """The positions of elements that are not 0, one a row; `as_tuple`: a vector for each dim."""
     if not as_tuple:
         return _rows(input)
@@ -96,7 +96,7 @@ def nonzero(input, as_tuple=False):  # noqa: F811
 
 
 def where(condition, input=ABSENT, other=ABSENT):
-    """input where condition holds, else other; of a condition alone, the positions where it does."""
+    """input where condition holds, else other; of a condition alone, where it holds."""
     if input is ABSENT and other is ABSENT:
         return nonzero(condition, as_tuple=True)
     if input is ABSENT or other is ABSENT:

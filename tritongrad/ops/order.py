@@ -32,7 +32,7 @@ _Histogram = namedtuple("histogram", "hist bin_edges")
     ]
 )
 def argsort(input: Tensor, dim=-1, descending=False, stable=False):
-    """The indices that sort input along dim; equal elements keep their order, nan is the largest."""
+    """The indices that sort input along dim; equals keep their order, nan is the largest."""
     n = len(shape_of("argsort", input))
     return input, check_dim("argsort", dim, n), bool(descending)
 

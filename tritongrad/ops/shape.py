@@ -138,7 +138,7 @@ def tile(input, dims, *more):
 
 
 def repeat_interleave(input, repeats, dim=None, output_size=None):
-    """Each slice along dim repeated in place: so often, or as often as its entry in `repeats` says."""
+    """Each slice along dim repeated in place: `repeats` times, or as its entry there says."""
     shape_of("repeat_interleave", input)
     if dim is None:
         input, dim = reshape(input, (-1,)), 0
@@ -216,7 +216,7 @@ def rot90(input, k=1, dims=(0, 1)):
 
 
 def pad(input, pad, mode="constant", value=None):
-    """`value` (0) added around: `pad` holds (before, after) of the last dim, then the one before it.
+    """`value` (0) added around: `pad` holds (before, after) of the last dim first, then backwards.
 
     Negative counts cut off.
     """

@@ -67,7 +67,11 @@ def storage_offset(input):
 @op(
     cpu=kernels.as_strided,
     view=True,
-    samples=[(Rand((3, 4)), (2, 2), (4, 1), 5), (Rand((6,)), (4, 3), (1, 1)), (Rand((2,)), (), ())],
+    samples=[
+        (Rand((3, 4)), (), ()),
+        (Rand((3, 4)), (2, 2), (4, 1), 5),
+        (Rand((6,)), (4, 3), (1, 1)),
+    ],
 )
 def as_strided(input: Tensor, size, stride, storage_offset=None, layout=None):
     """The view of a tensor's memory with the given sizes and strides, in elements.

@@ -138,7 +138,7 @@ def checked_picks(name: str, input: Any, picks: tuple, *recorded: Any) -> tuple:
 
 
 def subscript(input, index):
-    """input[index]: a view for ints, slices, None and Ellipsis; a copy for arrays, lists and masks."""
+    """input[index]: a view for ints, slices, None, Ellipsis; a copy for arrays, lists, masks."""
     if type(index) is int and input._array.shape:
         return select(input, 0, index)
     key, picks = parse("getitem", input, index)

@@ -58,6 +58,7 @@ def _viewable(array: Any, shape: tuple) -> bool:
     cpu=lambda x, size: x.reshape(size),
     view=True,
     samples=[
+        (Rand((3, 4)), (3, 2, 2)),
         (Rand((3, 4)), (2, 6)),
         (CUBE, -1),
         (CUBE, 3, -1, 2),
