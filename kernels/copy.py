@@ -53,6 +53,25 @@ def copy_rows(
 
 
 @triton.jit
+def copy_tiles(
+    dst, src, rows, cols, size1, d0, d1, d_row, a0, a1, a_col, TILE: tl.constexpr
+):  # fmt: skip
+    """dst[i0, i1, row, col] = src[i0, i1, row, col], a tile of one (i0, i1) a program
+
+    dst is contiguous along col and src along row, so that each is accessed in its own order: the
+    compiler turns the tile through shared memory.
+    """
+    row = tl.program_id(0).to(tl.int64) * TILE + tl.arange(0, TILE)[:, None]
+    col = tl.program_id(1).to(tl.int64) * TILE + tl.arange(0, TILE)[None, :]
+    outer = tl.program_id(2).to(tl.int64)
+    i0, i1 = outer // size1, outer % size1
+    mask = (row < rows) & (col < cols)
+    x = tl.load(src + i0 * a0 + i1 * a1 + row + col * a_col, mask)
+    out = convert(x, dst.dtype.element_ty)
+    tl.store(dst + i0 * d0 + i1 * d1 + row * d_row + col, out, mask)
+
+
+@triton.jit
 def offsets_4d(i, size1, size2, size3, s0, s1, s2, s3):
     """Offset of the i-th element, counted in C order, of a (?, size1, size2, size3) array"""
     i3 = i % size3

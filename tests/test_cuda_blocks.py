@@ -35,7 +35,7 @@ class Cache(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.driver = Driver(60_000)
-        self.kept = [Blocks(stream, largest=4096, most=16_384) for stream in range(3)]
+        self.kept = [Blocks(stream, largest=4096, most=6144) for stream in range(3)]
         self.live: dict[int, tuple[int, int]] = {}
         self.last: dict[int, int] = {}  # block -> the stream on which it was freed last
 

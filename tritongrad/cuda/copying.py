@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from tritongrad.cuda.array import DeviceArray
 from tritongrad.cuda.launch import launch
+from tritongrad.kernels import copy as kernels
 
 BLOCK = 1024
 ROW = 128  # the shortest innermost axis that is worth a program of its own
+TILE = 64  # edge of a square of a transposed copy
+HIGHEST = 65535  # programs along the second and third axis of a grid
 NARROW = 2**31 - BLOCK  # offsets up to here fit 32-bit arithmetic
 
 Dims = list[tuple[int, int, int]]  # (length, stride of dst, stride of src), outermost first
@@ -32,8 +37,7 @@ def collapsed(dst: DeviceArray, src: DeviceArray) -> Dims:
 
 
 def _copy(dst: DeviceArray, src: DeviceArray, dims: Dims) -> None:
-    from tritongrad.kernels import copy as kernels
-
+    """The kernel that suits these dimensions; several launches where there are more than eight."""
     if len(dims) > 8:  # nobody does, but it has to be right
         (n, d, s), inner = dims[0], dims[1:]
         for i in range(n):
@@ -43,27 +47,43 @@ def _copy(dst: DeviceArray, src: DeviceArray, dims: Dims) -> None:
                 inner,
             )
         return
-    count = 1
-    for n, _, _ in dims:
-        count *= n
+    count = math.prod(n for n, _, _ in dims)
     if all(d == s == 1 for _, d, s in dims):
-        grid = (-(-count // BLOCK),)
-        launch(kernels.copy_contiguous, grid, dst, src, count, BLOCK=BLOCK)
-        return
+        launch(kernels.copy_contiguous, (-(-count // BLOCK),), dst, src, count, BLOCK=BLOCK)
+    elif not (_copy_rows(dst, src, dims) or _copy_tiles(dst, src, dims)):
+        rank = 4 if len(dims) <= 4 else 8
+        kernel = kernels.copy_4d if rank == 4 else kernels.copy_8d
+        sizes, d, s = _padded(dims, rank)
+        wide = max(count, _reach(sizes, d), _reach(sizes, s)) > NARROW
+        args = (count, *sizes[1:], *d, *s)
+        launch(kernel, (-(-count // BLOCK),), dst, src, *args, BLOCK=BLOCK, WIDE=wide)
+
+
+def _copy_rows(dst: DeviceArray, src: DeviceArray, dims: Dims) -> bool:
+    """Both are contiguous along a long last axis: a program for each piece of a row."""
     length, d_inner, s_inner = dims[-1]
-    if len(dims) <= 4 and d_inner == s_inner == 1 and length >= ROW:
-        sizes, d, s = _padded(dims, 4)
-        grid = (count // length, -(-length // BLOCK))
-        if grid[1] < 65536:
-            args = (length, *sizes[1:3], *d, *s)
-            launch(kernels.copy_rows, grid, dst, src, *args, BLOCK=BLOCK)
-            return
-    rank = 4 if len(dims) <= 4 else 8
-    kernel = kernels.copy_4d if rank == 4 else kernels.copy_8d
-    sizes, d, s = _padded(dims, rank)
-    wide = max(count, _reach(sizes, d), _reach(sizes, s)) > NARROW
-    grid = (-(-count // BLOCK),)
-    launch(kernel, grid, dst, src, count, *sizes[1:], *d, *s, BLOCK=BLOCK, WIDE=wide)
+    sizes, d, s = _padded(dims, 4)
+    grid = (math.prod(sizes[:3]), -(-length // BLOCK))
+    if len(dims) > 4 or not d_inner == s_inner == 1 or length < ROW or grid[1] > HIGHEST:
+        return False
+    launch(kernels.copy_rows, grid, dst, src, length, *sizes[1:3], *d, *s, BLOCK=BLOCK)
+    return True
+
+
+def _copy_tiles(dst: DeviceArray, src: DeviceArray, dims: Dims) -> bool:
+    """They are contiguous along different axes: a program for each tile of the two"""
+    cols, d_col, a_col = dims[-1]
+    where = next((i for i, (_, _, s) in enumerate(dims[:-1]) if s == 1), None)
+    if where is None or len(dims) > 4 or d_col != 1:
+        return False
+    rows, d_row, _ = dims[where]
+    (size0, size1), d, s = _padded([dim for i, dim in enumerate(dims[:-1]) if i != where], 2)
+    grid = (-(-rows // TILE), -(-cols // TILE), size0 * size1)
+    if min(rows, cols) < TILE // 4 or max(grid[1:]) > HIGHEST:
+        return False
+    args = (rows, cols, size1, *d, d_row, *s, a_col)
+    launch(kernels.copy_tiles, grid, dst, src, *args, TILE=TILE, num_warps=8)
+    return True
 
 
 def _padded(dims: Dims, rank: int) -> tuple[list[int], list[int], list[int]]:
