@@ -31,8 +31,8 @@ def softmax(x: Array, dim: int) -> Array:
     return (powers / total(powers, over, True).astype(powers.dtype)).astype(x.dtype, copy=False)
 
 
-def softmax_backward(grad: Array, result: Array, dim: int) -> Array:
-    g, y = _wide(grad), _wide(result)
+def softmax_backward(grad: Array, output: Array, dim: int) -> Array:
+    g, y = _wide(grad), _wide(output)
     inner = total(g * y, _along(dim, g), True).astype(g.dtype)
     return (y * (g - inner)).astype(grad.dtype, copy=False)
 
@@ -45,8 +45,8 @@ def log_softmax(x: Array, dim: int) -> Array:
     )
 
 
-def log_softmax_backward(grad: Array, result: Array, dim: int) -> Array:
-    g, y = _wide(grad), _wide(result)
+def log_softmax_backward(grad: Array, output: Array, dim: int) -> Array:
+    g, y = _wide(grad), _wide(output)
     whole = total(g, _along(dim, g), True).astype(g.dtype)
     return (g - np.exp(y) * whole).astype(grad.dtype, copy=False)
 

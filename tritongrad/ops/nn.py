@@ -26,15 +26,15 @@ def _along(name: str, input: Any, dim: Any, dtype: Any) -> tuple:
 
 
 @op(samples=ROW_GRADS)
-def softmax_backward(grad: Tensor, result: Tensor, dim):
-    """result * (grad - the sum of grad * result along dim)"""
-    return grad, result, dim
+def softmax_backward(grad: Tensor, output: Tensor, dim):
+    """output * (grad - the sum of grad * output along dim)"""
+    return grad, output, dim
 
 
 softmax_backward.vjp(
-    grad=lambda g, result, dim: softmax_backward(g, result, dim),
-    result=lambda g, grad, result, dim: (
-        g * (grad - sum(grad * result, dim, True)) - grad * sum(g * result, dim, True)
+    grad=lambda g, output, dim: softmax_backward(g, output, dim),
+    output=lambda g, grad, output, dim: (
+        g * (grad - sum(grad * output, dim, True)) - grad * sum(g * output, dim, True)
     ),
 )
 
@@ -49,14 +49,14 @@ softmax.vjp(input=lambda g, result, dim: softmax_backward(g, result, dim))
 
 
 @op(samples=ROW_GRADS)
-def log_softmax_backward(grad: Tensor, result: Tensor, dim):
-    """grad - e ** result * the sum of grad along dim"""
-    return grad, result, dim
+def log_softmax_backward(grad: Tensor, output: Tensor, dim):
+    """grad - e ** output * the sum of grad along dim"""
+    return grad, output, dim
 
 
 log_softmax_backward.vjp(
-    grad=lambda g, result, dim: g - sum(g * result.exp(), dim, True),
-    result=lambda g, grad, result, dim: -g * result.exp() * sum(grad, dim, True),
+    grad=lambda g, output, dim: g - sum(g * output.exp(), dim, True),
+    output=lambda g, grad, output, dim: -g * output.exp() * sum(grad, dim, True),
 )
 
 
