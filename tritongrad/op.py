@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.modes import quiet, state
+from .autograd.modes import in_use, shared_quiet, state
 from .autograd.record import RESULT, Plan, formula_names, trace, trace_outputs
 from .autograd.variable import INFERENCE, Variable, View, edge_of, version_of, wrap
 
@@ -81,10 +81,10 @@ class Op:
 
     def resolve(self, name: str) -> tuple[int, str]:
         """What a formula means by a name: (position, "value" or "shape")."""
+        if name in self.parameters:  # some gradients have an argument called result
+            return self.parameters.index(name), "value"
         if name == "result":
             return RESULT, "value"
-        if name in self.parameters:
-            return self.parameters.index(name), "value"
         base = name.removesuffix("_shape")
         if base == name or base not in self.parameters:
             raise ValueError(f"{self.name}.vjp: no argument is called {name!r}")
@@ -206,53 +206,94 @@ def into(out: Any, result: Any, name: str) -> Any:
 
 def apply(operation: Op, args: tuple) -> Any:
     """Run an operation on canonical arguments: choose the kernel by device, run it, record it."""
+    if operation.view:
+        return apply_view(operation, args)
     arrays: list = []
     kind = None
     for a in args:
-        if isinstance(a, Variable):
-            a = a._array
-            if kind is None:
-                kind = type(a)
-            elif type(a) is not kind:
-                raise device_mismatch(operation.name, args)
-        arrays.append(a)
+        array = getattr(a, "_array", None)
+        if array is None:
+            arrays.append(a)
+            continue
+        arrays.append(array)
+        if kind is None:
+            kind = type(array)
+        elif type(array) is not kind:
+            raise device_mismatch(operation.name, args)
     if operation.variadic:
         arrays[0], kind = _list_of_arrays(operation, args)
     for i in operation.required:
-        if not isinstance(args[i], Variable):
-            raise TypeError(
-                f"{operation.name}: argument '{operation.parameters[i]}' must be a Tensor, "
-                f"got {type(args[i]).__name__}"
-            )
+        if arrays[i] is args[i]:
+            raise not_a_tensor(operation, i, args[i])
     kernel = operation.cpu if kind is ndarray or kind is None else operation.device
-    return finish(operation, args, quiet(kernel, *arrays))
+    try:
+        out = shared_quiet(kernel, *arrays)
+    except RuntimeError as error:
+        if not in_use(error):
+            raise
+        out = state.quiet(kernel, *arrays)
+    if type(out) is not ndarray:
+        if type(out) is tuple or type(out) is list:
+            return _several(operation, args, out)
+        if isinstance(out, np.generic):
+            out = np.asarray(out)
+    result = wrap(out)
+    if state.grad:
+        if operation.differentiable:
+            result._node = trace(operation, args, out, result)
+    elif state.inference:
+        result._version = INFERENCE
+    return result
+
+
+def apply_view(operation: Op, args: tuple) -> Any:
+    """Run an operation whose result shares the memory, the version and the history of its input."""
+    input = args[0]
+    array = getattr(input, "_array", None)
+    if array is None:
+        raise not_a_tensor(operation, 0, input)
+    kernel = operation.cpu if type(array) is ndarray else operation.device
+    out = kernel(array, *args[1:])
+    result = wrap(out)
+    if state.inference:
+        result._version = INFERENCE
+        return result
+    result._version = cell = version_of(input)
+    result._node = view = View(input, operation, args[1:], cell[1])
+    if input._node is not None and state.grad and operation.differentiable:
+        view.node = trace(operation, args, out, result)
+    return result
+
+
+def not_a_tensor(operation: Op, position: int, got: Any) -> TypeError:
+    """The error for an argument that must be a tensor."""
+    return TypeError(
+        f"{operation.name}: argument '{operation.parameters[position]}' must be a Tensor, "
+        f"got {type(got).__name__}"
+    )
 
 
 def finish(operation: Op, args: tuple, out: Any) -> Any:
-    """Make tensors of what a kernel returned, and record the operation."""
-    if type(out) is tuple or type(out) is list:
-        results = tuple([wrap(np.asarray(a) if isinstance(a, np.generic) else a) for a in out])
-        if state.grad:
-            trace_outputs(operation, args, results)
-        elif state.inference:
-            _mark_inference(results)
-        return results
+    """Make a tensor of what an elementwise kernel returned, and record the operation."""
     if isinstance(out, np.generic):
         out = np.asarray(out)
     result = wrap(out)
-    if operation.view:
-        cell = version_of(args[0]) if not state.inference else INFERENCE
-        result._version = cell
-        if not state.inference:
-            result._node = view = View(args[0], operation, args[1:], cell[1])
-            if state.grad and operation.differentiable:
-                view.node = trace(operation, args, out, result)
-        return result
-    if state.inference:
+    if state.grad:
+        if operation.differentiable:
+            result._node = trace(operation, args, out, result)
+    elif state.inference:
         result._version = INFERENCE
-    if state.grad and operation.differentiable:
-        result._node = trace(operation, args, out, result)
     return result
+
+
+def _several(operation: Op, args: tuple, out: Sequence) -> tuple:
+    """Make tensors of the outputs of a kernel that has several, and record the operation."""
+    results = tuple([wrap(np.asarray(a) if isinstance(a, np.generic) else a) for a in out])
+    if state.grad:
+        trace_outputs(operation, args, results)
+    elif state.inference:
+        _mark_inference(results)
+    return results
 
 
 def _mark_inference(results: Sequence) -> None:

@@ -34,6 +34,11 @@ state = _State()
 shared_quiet = _quiet_context().run
 
 
+def in_use(error: RuntimeError) -> bool:
+    """Whether an error says that another thread is in the shared context."""
+    return "cannot enter context" in str(error)
+
+
 def quiet(function: Callable, *args: Any) -> Any:
     """function(*args) where NumPy does not warn of inf and nan, which are results here.
 
@@ -43,7 +48,7 @@ def quiet(function: Callable, *args: Any) -> Any:
     try:
         return shared_quiet(function, *args)
     except RuntimeError as error:
-        if "cannot enter context" not in str(error):
+        if not in_use(error):
             raise
     return state.quiet(function, *args)
 

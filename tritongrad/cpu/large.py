@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from .pool import empty
 from .team import cuts, team
 
+BOOL = np.dtype(bool)
 LARGE = 1 << 14  # elements from which results come from the pool
 SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay in L2
@@ -27,8 +30,11 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
         if isinstance(kernel, np.ufunc):
             return _broadcast(kernel, arrays)
         return kernel(*arrays)
+    n = math.prod(shape)
+    if n < SPLIT and isinstance(kernel, np.ufunc):
+        dtype = BOOL if compares(kernel) else arrays[0].dtype
+        return kernel(*arrays, out=empty(shape, dtype))
     flat = [a.reshape(-1) if a.ndim else a for a in arrays]
-    n = max(a.size for a in flat)
     first = kernel(*[a[:1] if a.ndim else a for a in flat])
     out = empty(shape, first.dtype)
     into = out.reshape(-1)
@@ -48,6 +54,12 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     else:
         team().run(work, cuts(n, BLOCK))
     return out
+
+
+@functools.cache
+def compares(ufunc: np.ufunc) -> bool:
+    """Whether the results of a ufunc are bools."""
+    return "ff->?" in ufunc.types or "f->?" in ufunc.types
 
 
 def _common_shape(arrays: tuple) -> tuple | None:

@@ -6,13 +6,14 @@ from . import blas
 from .large import LARGE
 from .pool import empty
 
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 EXACT = {4: 2**24, 8: 2**53}  # integers up to here are exact in a float of so many bytes
 
 
 def mm(input, mat2, precision="highest"):
     """Product of two matrices."""
-    check("mm", input, mat2, 2)
-    return matmul(input, mat2)
+    d = input.dtype
+    return multiply(input, mat2) if d is FLOAT32 or d is FLOAT64 else matmul(input, mat2)
 
 
 def bmm(input, mat2, precision="highest"):
@@ -26,9 +27,9 @@ def bmm(input, mat2, precision="highest"):
 def matmul(input, other, precision="highest"):
     """Products of the last two dimensions, broadcast over the others."""
     dtype = input.dtype
-    if dtype != other.dtype or input.shape[-1] != other.shape[-2] or dtype == np.bool_:
+    if dtype != other.dtype or input.shape[-1] != other.shape[-2] or dtype.kind == "b":
         check("matmul", input, other)
-    if dtype == np.float32 or dtype == np.float64:
+    if dtype is FLOAT32 or dtype is FLOAT64:
         return multiply(input, other)
     if dtype.kind in "iu":
         return multiply_integers(input, other)

@@ -11,6 +11,8 @@ from numpy.lib.stride_tricks import as_strided as numpy_as_strided
 def restrided(x: Any, shape: tuple, strides: tuple) -> Any:
     """The view that begins where x does; strides in bytes."""
     if type(x) is np.ndarray:
+        if x.flags.c_contiguous and x.dtype.kind != "V" and x.size:
+            return np.ndarray(shape, x.dtype, x, 0, strides)  # a tenth of as_strided's price
         return numpy_as_strided(x, shape, strides, writeable=x.flags.writeable)
     return x.as_strided(shape, strides)
 

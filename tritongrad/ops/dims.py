@@ -49,7 +49,7 @@ def nonempty_dims(name: str, input: Any, dim: Any) -> tuple:
 
 def kept(t: Any, shape: tuple, dim: tuple, keepdim: bool) -> Any:
     """A reduced tensor with the reduced dims as size 1, so that it broadcasts to `shape`."""
-    if keepdim or not dim:
+    if keepdim or not dim or len(dim) == len(shape):
         return t
     return t.reshape([1 if d in dim else size for d, size in enumerate(shape)])
 
