@@ -175,4 +175,6 @@ def _arrays(arguments: Any) -> Any:
         return arguments._array
     if isinstance(arguments, dict):
         return {k: _arrays(v) for k, v in arguments.items()}
-    return [_arrays(a) for a in arguments] if isinstance(arguments, list) else arguments
+    if isinstance(arguments, (list, tuple)):
+        return type(arguments)([_arrays(a) for a in arguments])
+    return arguments

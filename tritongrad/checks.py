@@ -41,7 +41,7 @@ def tensors_of(arguments: Any) -> Iterator[Any]:
     for a in arguments.values() if isinstance(arguments, dict) else arguments:
         if isinstance(a, Variable):
             yield a
-        elif isinstance(a, (list, dict)):
+        elif isinstance(a, (list, tuple, dict)):
             yield from tensors_of(a)
 
 
@@ -49,8 +49,8 @@ def replaced(arguments: Any, change: Callable) -> Any:
     """The arguments with change(tensor) for each tensor."""
     if isinstance(arguments, Variable):
         return change(arguments)
-    if isinstance(arguments, list):
-        return [replaced(a, change) for a in arguments]
+    if isinstance(arguments, (list, tuple)):
+        return type(arguments)([replaced(a, change) for a in arguments])
     if isinstance(arguments, dict):
         return {k: replaced(a, change) for k, a in arguments.items()}
     return arguments
