@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..dtype import FLOAT32, FLOAT64
+from tritongrad.dtype import FLOAT32, FLOAT64
+
 from .reduce import logsumexp, total
 
 Array = np.ndarray

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dtype import FLOAT32, FLOAT64
+from tritongrad.dtype import FLOAT32, FLOAT64
+
 from .reduce import total
 
 Array = np.ndarray

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..dtype import FLOAT32, FLOAT64, INT64
+from tritongrad.dtype import FLOAT32, FLOAT64, INT64
 
 Array = np.ndarray
 BLOCK = 1 << 16  # elements converted at a time: they stay in the second-level cache
@@ -194,7 +194,9 @@ def norm(x: Array, p: float, dim: tuple, keepdim: bool) -> Array:
         if x.dtype != FLOAT64:
             return _narrow(np.sqrt(total(size * size, dim, keepdim)), x.dtype)
         most = np.maximum.reduce(size, dim, None, None, True, initial=0)
-        scale = np.where((most > 0) & (most < np.inf), most, 1)  # squares neither over- nor underflow
+        scale = np.where(
+            (most > 0) & (most < np.inf), most, 1
+        )  # squares neither over- nor underflow
         root = np.sqrt(total(np.square(size / scale), dim, True)) * scale
         return root if keepdim else root.reshape([s for d, s in enumerate(x.shape) if d not in dim])
     return _narrow(np.power(total(np.power(size, p), dim, keepdim), 1 / p), x.dtype)

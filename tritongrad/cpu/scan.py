@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..dtype import FLOAT64
+from tritongrad.dtype import FLOAT64
 
 
 def cumsum(x: np.ndarray, dim: int, dtype: np.dtype) -> np.ndarray:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..front import front
-from ..op import op
-from ..samples import Rand
-from ..windows import geometry
-from ..windows import pair as pair_of
+from tritongrad.front import front
+from tritongrad.op import op
+from tritongrad.samples import Rand
+from tritongrad.windows import geometry
+from tritongrad.windows import pair as pair_of
+
 from . import shape as shapes
 from .dims import floating, tensor
 from .reduce import mean
@@ -197,9 +198,7 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     """max_pool2d of (batch, channels, length)."""
     stride = kernel_size if stride is None else stride
     args = [(1, _one(n)) for n in (kernel_size, stride)]
-    y = max_pool2d(
-        input.unsqueeze(-2), *args, (0, _one(padding)), (1, _one(dilation)), ceil_mode
-    )
+    y = max_pool2d(input.unsqueeze(-2), *args, (0, _one(padding)), (1, _one(dilation)), ceil_mode)
     return y.squeeze(-2)
 
 
@@ -257,9 +256,7 @@ def _avg_pool_input(
     )
 
 
-def _avg_pool_grad(
-    g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-):
+def _avg_pool_grad(g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
     return avg_pool2d(
         g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )

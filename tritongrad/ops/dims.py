@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.variable import Variable
-from ..dtype import is_float
+from tritongrad.autograd.variable import Variable
+from tritongrad.dtype import is_float
 
 
 def dims_of(name: str, input: Any, dim: Any) -> tuple:
@@ -39,8 +39,7 @@ def nonempty_dims(name: str, input: Any, dim: Any) -> tuple:
     dims = dims_of(name, input, dim)
     empty = [d for d in dims if input._array.shape[d] == 0]
     if empty:
-        everything = len(dims) == input.ndim and (dim is None or dim == ())
-        raise (RuntimeError if everything else IndexError)(
+        raise IndexError(
             f"{name}: expected reduction dim {empty[0]} to have non-zero size, got shape "
             f"{list(input.shape)}: there is no {name} of no elements"
         )

@@ -6,7 +6,8 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from ..front import front
+from tritongrad.front import front
+
 from .dims import check_dim, tensor
 from .linalg import bmm
 

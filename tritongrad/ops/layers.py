@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.modes import no_grad
-from ..autograd.variable import wrap
-from ..devices import device_of_array
-from ..front import front
+from tritongrad.autograd.modes import no_grad
+from tritongrad.autograd.variable import wrap
+from tritongrad.devices import device_of_array
+from tritongrad.front import front
+
 from . import linalg, nn, norm, reduce
 from .dims import floating, tensor
 from .elementwise import where
@@ -105,7 +106,7 @@ def batch_norm(
 
 def random_mask(p: float, shape: tuple, like: Any, generator: Any) -> Any:
     """A bool tensor on like's device, each element True with probability p."""
-    from ..random import draw
+    from tritongrad.random import draw
 
     where_ = device_of_array(like._array)
     return wrap(draw("bernoulli_mask", math.prod(shape), "float32", where_, generator, p, shape))
@@ -183,4 +184,3 @@ def scaled_dot_product_attention(
     if attn_mask is not None and not attn_mask.is_floating_point():
         weights = where(reduce.any(attn_mask, -1, True), weights, 0)  # nothing to attend to
     return linalg.matmul(dropout(weights, dropout_p), value)
-

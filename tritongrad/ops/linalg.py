@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.modes import state
-from ..autograd.record import trace_two
-from ..autograd.variable import Variable, new, registry
-from ..dtype import BOOL, BY_NUMPY, FLOAT32
-from ..front import front, quickly
-from ..op import op
-from ..precision import Setting
-from ..samples import Rand
+from tritongrad.autograd.modes import state
+from tritongrad.autograd.record import trace_two
+from tritongrad.autograd.variable import Variable, new, registry
+from tritongrad.dtype import BOOL, BY_NUMPY, FLOAT32
+from tritongrad.front import front, quickly
+from tritongrad.op import op
+from tritongrad.precision import Setting
+from tritongrad.samples import Rand
+
 from .dims import tensor
 
 Tensor = Any

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..front import front
+from tritongrad.front import front
+
 from . import activation, reduce
 from .dims import floating, tensor
 from .elementwise import where
@@ -92,7 +93,10 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
             f"{name}: target {tuple(target.shape)} must have the shape of input "
             f"{tuple(input.shape)}"
         )
-    if isinstance(input._array, np.ndarray) and not ((input._array >= 0) & (input._array <= 1)).all():
+    if (
+        isinstance(input._array, np.ndarray)
+        and not ((input._array >= 0) & (input._array <= 1)).all()
+    ):
         raise RuntimeError(
             f"{name}: all elements of input should be between 0 and 1: pass them through sigmoid, "
             "or use binary_cross_entropy_with_logits"
@@ -102,9 +106,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
 
 
 @front()
-def binary_cross_entropy_with_logits(
-    input, target, weight=None, reduction="mean", pos_weight=None
-):
+def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
     """binary_cross_entropy of sigmoid(input), exact where sigmoid is 0 or 1"""
     name = "binary_cross_entropy_with_logits"
     if tuple(floating(name, input).shape) != tuple(tensor(name, target, "target").shape):

@@ -5,15 +5,22 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..op import op
-from ..samples import Ints, Rand
+from tritongrad.op import op
+from tritongrad.samples import Ints, Rand
+
 from .dims import check_dim, floating, tensor
 from .elementwise import where
 from .reduce import sum
 
 Tensor = Any
 
-ROWS = [(Rand((3, 4)), 1), (Rand((2, 3, 4)), -2), (Rand(()), 0), (Rand((0, 3)), 1), (Rand((3, 0)), 1)]
+ROWS = [
+    (Rand((3, 4)), 1),
+    (Rand((2, 3, 4)), -2),
+    (Rand(()), 0),
+    (Rand((0, 3)), 1),
+    (Rand((3, 0)), 1),
+]
 ROW_GRADS = [(Rand((3, 4)), Rand((3, 4), -2, -0.1), 1), (Rand((2, 3)), Rand((2, 3), -2, -0.1), 0)]
 
 
@@ -67,7 +74,6 @@ def log_softmax(input: Tensor, dim, dtype=None):
 
 
 log_softmax.vjp(input=lambda g, result, dim: log_softmax_backward(g, result, dim))
-
 
 
 def on_device(name: str, *order: int, pick: int | None = None) -> Any:
@@ -143,9 +149,7 @@ def cross_entropy_rows(
     q is weight * (1 - label_smoothing) at the target, plus weight * label_smoothing / classes.
     """
     if losses is None:
-        losses, _, lse = cross_entropy_forward(
-            input, target, weight, ignore_index, label_smoothing
-        )
+        losses, _, lse = cross_entropy_forward(input, target, weight, ignore_index, label_smoothing)
     return input, target, weight, ignore_index, label_smoothing, lse, losses
 
 

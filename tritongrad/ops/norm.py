@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..op import op
-from ..samples import Rand
+from tritongrad.op import op
+from tritongrad.samples import Rand
+
 from .dims import floating, tensor
 from .nn import given, on_device
 from .reduce import mean, sum, var
@@ -69,8 +70,8 @@ def layer_norm_backward(grad: Tensor, input: Tensor, ndim, eps, mean=None, rstd=
 
 
 layer_norm_backward.vjp(
-    grad=lambda g, input, ndim, eps, mean, rstd: (
-        layer_norm_backward(g, input, ndim, eps, mean, rstd)
+    grad=lambda g, input, ndim, eps, mean, rstd: layer_norm_backward(
+        g, input, ndim, eps, mean, rstd
     ),
     input=lambda g, grad, input, ndim, eps: curvature(g, grad, input, last(input.shape, ndim), eps),
 )
@@ -89,8 +90,8 @@ def layer_norm_weight_backward(grad: Tensor, input: Tensor, ndim, eps, mean=None
 
 layer_norm_weight_backward.vjp(
     grad=lambda g, input, ndim, eps: g * layer_norm(input, None, None, ndim, eps),
-    input=lambda g, grad, input, ndim, eps, mean, rstd: (
-        layer_norm_backward(g * grad, input, ndim, eps, mean, rstd)
+    input=lambda g, grad, input, ndim, eps, mean, rstd: layer_norm_backward(
+        g * grad, input, ndim, eps, mean, rstd
     ),
 )
 
@@ -114,8 +115,8 @@ layer_norm.vjp(
     input=lambda g, input, weight, ndim, eps, mean, rstd: layer_norm_backward(
         g if weight is None else g * weight, input, ndim, eps, mean, rstd
     ),
-    weight=lambda g, input, ndim, eps, mean, rstd: (
-        layer_norm_weight_backward(g, input, ndim, eps, mean, rstd)
+    weight=lambda g, input, ndim, eps, mean, rstd: layer_norm_weight_backward(
+        g, input, ndim, eps, mean, rstd
     ),
     bias=lambda g: g,
 )
@@ -173,7 +174,14 @@ def batch_norm(input: Tensor, weight, bias, eps, training, mean=None, var=None):
     In training mean and var are those of input over the other dims, and its gradient counts them.
     """
     floating("batch_norm", input)
-    return input, weight, bias, eps, training, *(channel_statistics(input) if var is None else (mean, var))
+    return (
+        input,
+        weight,
+        bias,
+        eps,
+        training,
+        *(channel_statistics(input) if var is None else (mean, var)),
+    )
 
 
 def _batch_norm_input(g, input, weight, eps, training, mean, var):

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.modes import state
-from ..dtype import FLOAT32, FLOAT64, INT64, as_dtype, is_float
-from ..front import front, quickly, recorded
-from ..op import op
-from ..samples import Bools, Ints, Rand
+from tritongrad.autograd.modes import state
+from tritongrad.dtype import FLOAT32, FLOAT64, INT64, as_dtype, is_float
+from tritongrad.front import front, quickly, recorded
+from tritongrad.op import op
+from tritongrad.samples import Bools, Ints, Rand
+
 from . import shape as shapes
 from .dims import check_dim as check_dim
 from .dims import count_of, dims_of, floating, kept, nonempty_dims, spread, tensor
@@ -125,7 +126,9 @@ def _prod_input(g, input, dim, keepdim):
     moved = wide.permute(order)
     rows = moved.reshape([-1, count_of(shape, dim)])
     others = products_of_others(rows).reshape(moved.shape)
-    return kept(g, shape, dim, keepdim) * others.permute([order.index(d) for d in range(len(shape))])
+    return kept(g, shape, dim, keepdim) * others.permute(
+        [order.index(d) for d in range(len(shape))]
+    )
 
 
 prod.vjp(input=_prod_input)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..op import op
-from ..samples import Ints, Rand
+from tritongrad.op import op
+from tritongrad.samples import Ints, Rand
+
 from . import shape as shapes
 from .dims import check_dim, tensor
 from .reduce import summed

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd.variable import Variable
-from ..front import front
+from tritongrad.autograd.variable import Variable
+from tritongrad.front import front
+
 from . import elementwise, reduce
 from .dims import check_dim, tensor
 from .elementwise import where
@@ -146,12 +147,16 @@ def median(input, dim=None, keepdim=False):
     """The middle element in order, the lower of two; along a dim as (values, indices); nan wins."""
     tensor("median", input)
     if dim is None:
+        if input.numel() == 0 and input.is_floating_point():
+            return input.new_full((), np.nan)
         return median(input.reshape(-1), 0).values
     dim = check_dim("median", dim, input.ndim)
     if not input.ndim:
         return ValuesIndices(input.clone(), input.argmax())
     order = input.detach().argsort(dim)
     n = input.shape[dim]
+    if n == 0:
+        raise IndexError(f"median: expected dim {dim} of {list(input.shape)} to have non-zero size")
     middle = order.narrow(dim, (n - 1) // 2, 1)
     if input.is_floating_point():
         nans = input.detach().isnan()
@@ -163,7 +168,7 @@ def median(input, dim=None, keepdim=False):
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """The values below which the parts q of the elements lie; between two of them, interpolated."""
     if not isinstance(q, Variable):
-        q = input.new_tensor(q)
+        q = input.new_tensor(np.asarray(q, np.float64))
     flat = input.reshape(-1) if dim is None else input
     axis = 0 if dim is None else check_dim("quantile", dim, input.ndim)
     if bool(((q < 0).logical_or(q > 1)).any()):
@@ -183,9 +188,8 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     found = below + (ordered.index_select(-1, high) - below) * weight
     found = where(nans, np.nan, found).moveaxis(-1, 0)
     if keepdim:
-        found = found.unsqueeze(1 + axis) if dim is not None else found.reshape(
-            [-1] + [1] * input.ndim
-        )
+        ones = [-1] + [1] * input.ndim
+        found = found.reshape(ones) if dim is None else found.unsqueeze(1 + axis)
     return found if q.ndim else found.squeeze(0)
 
 
@@ -193,4 +197,3 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     """(sum |x| ** ord) ** (1 / ord) over dims."""
     return norm(x, ord, dim, keepdim, dtype)
-
