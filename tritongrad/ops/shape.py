@@ -204,7 +204,10 @@ def roll(input, shifts, dims=None):
 
 def rot90(input, k=1, dims=(0, 1)):
     """Turned by k times 90 degrees in the plane of two dims, from the first towards the second."""
-    first, second = checked_dims("rot90", ints("rot90", dims, ()), len(shape_of("rot90", input)))
+    shape = shape_of("rot90", input)
+    if len(shape) < 2:
+        raise RuntimeError(f"rot90: expected total dims >= 2, but got {list(shape)}")
+    first, second = checked_dims("rot90", ints("rot90", dims, ()), len(shape))
     match k % 4:
         case 1:
             return flip(input, second).transpose(first, second)

@@ -59,7 +59,7 @@ def _list(g: Any) -> list:
 @_views(narrow)
 @op(
     cpu=kernels.split,
-    view=True,
+    device=kernels.split,
     samples=[
         (Rand((5, 2)), 2),
         (Rand((2, 6)), (1, 3, 2), 1),
@@ -160,15 +160,16 @@ def vsplit(input, indices_or_sections):
 @_views(select)
 @op(
     cpu=kernels.unbind,
-    view=True,
+    device=kernels.unbind,
     samples=[(Rand((3, 2)),), (Rand((2, 3, 4)), 1), (Rand((1, 2)), -2), (Rand((3,)),)],
 )
 def unbind(input: Tensor, dim=0):
     """The slices along dim, without it, as a tuple of views."""
     shape = shape_of("unbind", input)
+    dim = check_dim("unbind", dim, len(shape))
     if not shape:
         raise RuntimeError("unbind: Dimension specified as 0 but tensor has no dimensions")
-    return input, check_dim("unbind", dim, len(shape))
+    return input, dim
 
 
 def _stack(g, dim):
