@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from . import drawing
-from .autograd import graph
+from .autograd import loop
 from .autograd.variable import Variable, edge_of
 
 
@@ -38,7 +38,7 @@ def main(words: list[str]) -> int:
 
 def first_graph(program: str, words: list[str]) -> drawing.Drawing | None:
     """The graph on which a program calls backward first; None if it never does."""
-    real, given, path = graph.backward, sys.argv, sys.path[0]
+    real, given, path = loop.backward, sys.argv, sys.path[0]
     caught: list[drawing.Drawing] = []
 
     def instead(roots: Iterable, *_: Any, **__: Any) -> Any:
@@ -46,13 +46,13 @@ def first_graph(program: str, words: list[str]) -> drawing.Drawing | None:
         caught.append(drawing.draw_edge(edge, names_in(sys._getframe(1), program)))
         raise Drawn
 
-    graph.backward, sys.argv, sys.path[0] = instead, [program, *words], os.path.dirname(program)
+    loop.backward, sys.argv, sys.path[0] = instead, [program, *words], os.path.dirname(program)
     try:
         runpy.run_path(program, run_name="__main__")
     except Drawn:
         return caught[0]
     finally:
-        graph.backward, sys.argv, sys.path[0] = real, given, path
+        loop.backward, sys.argv, sys.path[0] = real, given, path
     return None
 
 

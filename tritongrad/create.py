@@ -127,7 +127,11 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 def asarray(
-    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
+    obj: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Like as_tensor, with `copy=True` for memory of its own."""
@@ -224,7 +228,9 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
             f"by {step}"
         )
     if dtype is None:
-        dtype = get_default_dtype() if any(isinstance(x, float) for x in (start, end, step)) else int
+        dtype = (
+            get_default_dtype() if any(isinstance(x, float) for x in (start, end, step)) else int
+        )
     d = as_dtype(dtype).numpy
     if isinstance(start, float) or isinstance(end, float) or isinstance(step, float):
         values = start + np.arange(math.ceil((end - start) / step), dtype=np.float64) * step

@@ -34,7 +34,18 @@ class dtype:
         return as_dtype, (self.name,)
 
 
-_NAMES = ("bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64").split()
+_NAMES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+]
 BY_NAME = {
     name: dtype(name, np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name))
     for name in _NAMES

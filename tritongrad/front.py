@@ -11,7 +11,7 @@ from typing import Any
 from .autograd.modes import shared_quiet, state
 from .autograd.record import trace
 from .autograd.variable import new, registry
-from .op import _with_aliases, publish
+from .calling import publish, with_aliases
 
 
 def front(entry: Callable | None = None) -> Callable:
@@ -28,7 +28,7 @@ def front(entry: Callable | None = None) -> Callable:
         @functools.wraps(function)
         def public(*args: Any, **kwargs: Any) -> Any:
             if kwargs and not kwargs.keys() <= names:
-                return _with_aliases(public, described, args, kwargs)
+                return with_aliases(public, described, args, kwargs)
             return function(*args, **kwargs)
 
         return public if entry is None else publish(public, entry.op)  # type: ignore[attr-defined]

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from .autograd.history import check_inplace, count_write, rebase
 from .autograd.modes import quiet, state
-from .autograd.record import RESULT, check_inplace, count_write, rebase, trace
+from .autograd.record import RESULT, trace
 from .autograd.variable import INFERENCE, Variable, edge_of, version_of, wrap
+from .calling import device_mismatch
 from .cpu import large
 from .dtype import BOOL, BY_NUMPY, FLOAT32, FLOAT64, can_cast
-from .elementwise import prepare, zero_dim
-from .op import Op, device_mismatch
+from .op import Op
+from .operands import broadcast_error, prepare, zero_dim
 
 ndarray = np.ndarray
 
@@ -32,7 +34,9 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
 
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(input, Variable):
-            raise TypeError(f"{name}: argument 'input' must be a Tensor, got {type(input).__name__}")
+            raise TypeError(
+                f"{name}: argument 'input' must be a Tensor, got {type(input).__name__}"
+            )
         if operation.elementwise is None:
             return run_inplace(operation, name, operation.function(input, *args, **kwargs), write)
         if kwargs or len(args) + 1 != len(operation.parameters):
@@ -150,8 +154,6 @@ def _elementwise_store(operation: Op, name: str, args: tuple) -> Callable:
     try:
         shape = np.broadcast_shapes(*shapes)
     except ValueError:
-        from .elementwise import broadcast_error
-
         raise broadcast_error(operation, args) from None  # type: ignore[misc]
     dtype = BOOL if operation.elementwise == "bool" else arrays[0].dtype
     check_fits(operation, name, target, shape, dtype)

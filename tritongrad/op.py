@@ -12,11 +12,11 @@ import numpy as np
 
 from .autograd.modes import in_use, shared_quiet, state
 from .autograd.record import RESULT, Plan, formula_names, trace, trace_outputs
-from .autograd.variable import INFERENCE, Variable, View, edge_of, version_of, wrap
+from .autograd.variable import INFERENCE, Variable, View, version_of, wrap
+from .calling import device_mismatch, not_a_tensor, publish, with_aliases
 
 ndarray = np.ndarray
 REGISTRY: dict[str, Op] = {}
-ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "x": "input"}
 
 
 class Op:
@@ -152,56 +152,12 @@ def op(
         @functools.wraps(function)
         def entry(*args: Any, **kwargs: Any) -> Any:
             if kwargs and not kwargs.keys() <= names:
-                return _with_aliases(entry, operation, args, kwargs)
+                return with_aliases(entry, operation, args, kwargs)
             return apply(operation, function(*args, **kwargs))
 
         return publish(entry, operation)
 
     return declare
-
-
-def publish(entry: Callable, operation: Op) -> Callable:
-    """Give a public function its operation and `vjp`."""
-    if operation.entry is None:  # others may lead to it too: a front's other call forms
-        operation.entry = entry
-    entry.op = operation  # type: ignore[attr-defined]  (functions take attributes)
-    entry.vjp = operation.vjp  # type: ignore[attr-defined]
-    return entry
-
-
-def _with_aliases(entry: Callable, operation: Op, args: tuple, kwargs: dict) -> Any:
-    """NumPy's names of arguments (axis, keepdims ...), and `out=`."""
-    out = kwargs.pop("out", None)
-    named = {}
-    for name, value in kwargs.items():
-        if name not in operation.parameters:
-            name = ALIASES.get(name, name)
-        named[name] = value
-    if not named.keys() <= set(operation.parameters):
-        odd = next(n for n in kwargs if ALIASES.get(n, n) not in operation.parameters)
-        raise TypeError(
-            f"{operation.name}() got an unexpected keyword argument {odd!r}; "
-            f"it takes {', '.join(operation.parameters)}"
-        )
-    result = entry(*args, **named)
-    return result if out is None else into(out, result, operation.name)
-
-
-def into(out: Any, result: Any, name: str) -> Any:
-    """Store a result where the caller said by `out=`."""
-    if not isinstance(out, Variable):
-        raise TypeError(f"{name}: out= must be a Tensor, got {type(out).__name__}")
-    if out._array.shape != result._array.shape:
-        raise RuntimeError(
-            f"{name}: out= has shape {list(out._array.shape)}, "
-            f"the result {list(result._array.shape)}"
-        )
-    if state.grad and (edge_of(result) is not None or edge_of(out) is not None):
-        raise RuntimeError(
-            f"{name}: functions with out=... arguments don't support automatic differentiation, "
-            "but one of the arguments requires grad: use the result, or no_grad()"
-        )
-    return out.copy_(result)
 
 
 def apply(operation: Op, args: tuple) -> Any:
@@ -265,14 +221,6 @@ def apply_view(operation: Op, args: tuple) -> Any:
     return result
 
 
-def not_a_tensor(operation: Op, position: int, got: Any) -> TypeError:
-    """The error for an argument that must be a tensor."""
-    return TypeError(
-        f"{operation.name}: argument '{operation.parameters[position]}' must be a Tensor, "
-        f"got {type(got).__name__}"
-    )
-
-
 def finish(operation: Op, args: tuple, out: Any) -> Any:
     """Make a tensor of what an elementwise kernel returned, and record the operation."""
     if isinstance(out, np.generic):
@@ -315,12 +263,3 @@ def _list_of_arrays(operation: Op, args: tuple) -> tuple[list, type | None]:
     if len(kinds) > 1:
         raise device_mismatch(operation.name, tuple(tensors))
     return arrays, kinds.pop() if kinds else None
-
-
-def device_mismatch(name: str, args: Sequence) -> RuntimeError:
-    """The error for arguments on different devices."""
-    devices = sorted({str(a.device) for a in args if isinstance(a, Variable)})  # type: ignore[attr-defined]
-    return RuntimeError(
-        f"{name}: expected all tensors to be on the same device, but found at least two, "
-        f"{' and '.join(devices)}: move one with .to(device)"
-    )

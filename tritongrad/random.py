@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .autograd.variable import Variable
-from .create import finish, size_of
 from .cpu import random as host
+from .create import finish, size_of
 from .devices import as_device, device, device_of_array, seam
 from .dtype import as_dtype, get_default_dtype
 from .tensor import Tensor
@@ -151,8 +151,9 @@ def randn_like(input, *, dtype=None, device=None, requires_grad=False, generator
     return randn(input.shape, generator=generator, dtype=d, device=on, requires_grad=requires_grad)
 
 
-def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None,
-            requires_grad=False):
+def randint(
+    low, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False
+):
     """Whole numbers from low (0 if absent) up to, not including, high."""
     if size is None and isinstance(high, (tuple, list)):
         low, high, size = 0, low, high
@@ -189,7 +190,6 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=N
     """Normal numbers of a mean and a standard deviation: numbers with `size`, or tensors."""
     like = next((x for x in (mean, std) if isinstance(x, Variable)), None)
     if like is not None:
-
         shape = np.broadcast_shapes(*[tuple(x.shape) for x in (mean, std) if hasattr(x, "shape")])
         size, dtype, device = shape, dtype or like.dtype, device or like.device  # type: ignore
     if size is None:
@@ -210,8 +210,16 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
         raise RuntimeError(f"multinomial: input must be 1-d or 2-d, got shape {list(input.shape)}")
     count = num_samples if input.ndim == 1 else num_samples * input.shape[0]
     where = device_of_array(input._array)
-    array = draw("multinomial", max(count, input.numel()), np.float64, where, generator,
-                 input._array, num_samples, replacement)
+    array = draw(
+        "multinomial",
+        max(count, input.numel()),
+        np.float64,
+        where,
+        generator,
+        input._array,
+        num_samples,
+        replacement,
+    )
     return finish(array, False)
 
 

@@ -57,7 +57,5 @@ def binary(
         ((), (2, 3)),
         ((0, 4), (4,)),
     )
-    pairs: list[tuple] = [
-        (Rand(a, low, high, away), Rand(b, low, high, away)) for a, b in shapes
-    ]
+    pairs: list[tuple] = [(Rand(a, low, high, away), Rand(b, low, high, away)) for a, b in shapes]
     return pairs + ([(Rand((3, 4), low, high, away), number)] if number is not None else [])

@@ -1,4 +1,4 @@
-"""What a Tensor is, before any operation: properties, conversions, and its part in autograd."""
+"""What a Tensor is, before any operation: its properties and its part in autograd."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from . import printing
 from .autograd import engine
 from .autograd.graph import KeepGrad, Node, Output, RemovableHandle
 from .autograd.variable import LEAF, Variable, edge_of, version_of, wrap
 from .devices import device, device_of_array
 from .dtype import BY_NUMPY, dtype
+from .tensor_values import TensorValues
 
 
 class Size(tuple):
@@ -33,11 +33,10 @@ class Size(tuple):
         return Size(got) if isinstance(key, slice) else got
 
 
-class TensorBase(Variable):
-    """Properties, conversions to Python and NumPy, gradients."""
+class TensorBase(TensorValues):
+    """Properties, and the tensor's part in autograd."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # NumPy leaves `array * tensor` to us
 
     # what it is
 
@@ -216,92 +215,6 @@ class TensorBase(Variable):
     def output_nr(self) -> int:
         edge = edge_of(self)
         return edge.index if isinstance(edge, Output) else 0
-
-    # to Python and NumPy
-
-    def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The same memory as a NumPy array (CPU tensors that need no gradient; else `force`)."""
-        if force:
-            return self.detach().cpu()._array
-        if self.requires_grad:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy()"
-            )
-        if type(self._array) is not np.ndarray:
-            raise TypeError(
-                f"can't convert {self.device} tensor to numpy. Use Tensor.cpu() to copy the tensor "
-                "to host memory first"
-            )
-        version_of(self)
-        return self._array
-
-    def _host(self) -> np.ndarray:
-        """The values as a NumPy array, wherever they are; waits for the device."""
-        a = self._array
-        return a if type(a) is np.ndarray else a.numpy()
-
-    def item(self) -> Any:
-        """The one element as a Python number."""
-        if self._array.size != 1:
-            raise RuntimeError(
-                f"a Tensor with {self._array.size} elements cannot be converted to Scalar (shape "
-                f"{list(self._array.shape)}): use tolist(), or reduce it first"
-            )
-        host = self._host()
-        return host.item() if host.dtype.kind != "V" else float(host.reshape(())[()])
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        host = self._host()
-        return (host.astype(np.float32) if host.dtype.kind == "V" else host).tolist()
-
-    def __bool__(self) -> bool:
-        if self._array.size != 1:
-            what = "no value" if self._array.size == 0 else "more than one value"
-            raise RuntimeError(
-                f"Boolean value of Tensor with {what} is ambiguous (shape "
-                f"{list(self._array.shape)}): use .any() or .all()"
-            )
-        return bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self._scalar())
-
-    def __int__(self) -> int:
-        return int(self._scalar())
-
-    def _scalar(self) -> Any:
-        if self._array.size != 1:
-            raise ValueError(
-                "only one element tensors can be converted to Python scalars, got shape "
-                f"{list(self._array.shape)}: use tolist(), or reduce it first"
-            )
-        return self.item()
-
-    def __index__(self) -> int:
-        if self._array.dtype.kind not in "biu" or self._array.size != 1:
-            raise TypeError(
-                "only integer tensors of a single element can be converted to an index, got "
-                f"{self.dtype} of shape {list(self._array.shape)}"
-            )
-        return int(self.item())
-
-    def __len__(self) -> int:
-        if not self._array.shape:
-            raise TypeError("len() of a 0-d tensor")
-        return self._array.shape[0]
-
-    def __contains__(self, element: Any) -> bool:
-        return bool((self == element).any())
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __repr__(self, *, tensor_contents: str | None = None) -> str:
-        return printing.represent(self, tensor_contents)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self._array.shape == () else object.__format__(self, spec)
 
 
 def _dim(t: TensorBase, dim: int) -> int:

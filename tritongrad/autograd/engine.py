@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import graph
+from . import loop
 from .modes import state
 from .variable import Variable, edge_of, registry, wrap
 
@@ -76,10 +76,10 @@ def run_backward(
             raise RuntimeError("'inputs' argument to backward() cannot be empty.")
         targets = [_target(t) for t in inputs]
     retain = create_graph if retain_graph is None else retain_graph
-    found = graph.backward(_roots(tensors, gradients), retain, create_graph, targets)
+    found = loop.backward(_roots(tensors, gradients), retain, create_graph, targets)
     for t, edge in zip(inputs or (), targets or (), strict=True):
         if not isinstance(edge, Variable) and id(edge) in found:
-            graph.accumulate_grad(t, found[id(edge)], create_graph)
+            loop.accumulate_grad(t, found[id(edge)], create_graph)
 
 
 def backward(
@@ -115,7 +115,7 @@ def grad(
     targets = [_target(t) for t in inputs]
     retain = create_graph if retain_graph is None else retain_graph
     roots = _roots(outputs, _sequence(grad_outputs, outputs))
-    found = graph.backward(roots, retain, create_graph, targets, accumulate=False)
+    found = loop.backward(roots, retain, create_graph, targets, accumulate=False)
     results = []
     for t, edge in zip(inputs, targets, strict=True):
         g = found.get(id(edge))

@@ -10,8 +10,8 @@ from typing import Any
 
 from .function_node import FunctionNode, Once, history, output
 from .graph import Output, save, unpack
+from .history import check_inplace, count_write, rebase
 from .modes import no_grad, state
-from .record import check_inplace, count_write, rebase
 from .variable import Variable, edge_of, wrap
 
 FREED = (

@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .graph import KeepGrad, Node, Output, anomaly, changed_error, here, save, sequence, unpack
+from .graph import Node, Output, anomaly, changed_error, here, save, sequence, unpack
 from .variable import (
-    INFERENCE,
     LEAF,
     Variable,
     View,
@@ -16,8 +15,6 @@ from .variable import (
     new,
     refreshed,
     registry,
-    version_of,
-    view_of,
 )
 
 RESULT = -1  # the position that stands for the operation's own result
@@ -134,7 +131,10 @@ class OpNode(Node):
         """Save the result again, after an in-place operation has moved its version."""
         positions = self.plan.tensors
         self.tensors = tuple(
-            [save(result) if p == RESULT else s for p, s in zip(positions, self.tensors, strict=True)]
+            [
+                save(result) if p == RESULT else s
+                for p, s in zip(positions, self.tensors, strict=True)
+            ]
         )
 
     def release(self) -> None:
@@ -299,77 +299,3 @@ def trace_outputs(op: Any, args: tuple, results: Sequence) -> None:
     node.outputs = [(t._array.shape, t._array.dtype) for t in floats]
     for i, t in enumerate(floats):
         t._node = Output(node, i, t._array)
-
-
-class CopySlices(Node):
-    """A tensor after a write through a view of it: the view's part comes from the write."""
-
-    __slots__ = ("view",)
-
-    def __init__(self, edges: tuple, view: Any, array: Any) -> None:
-        super().__init__(edges, array)
-        self.view = (view.op, view.args)
-
-    def vjp(self, g: Any, create_graph: bool) -> Sequence:
-        op, args = self.view
-        part = op.call(g, *args).clone()
-        if self.edges[0] is None:
-            return None, part
-        rest = g.clone()
-        op.call(rest, *args).zero_()
-        return rest, part
-
-
-def check_inplace(t: Variable, name: str) -> None:
-    """Refuse a recorded in-place change of a leaf that requires grad, or of a view of one."""
-    root = t
-    while (view := view_of(root)) is not None:
-        root = view.parent
-    if root._node is LEAF:
-        what = "a leaf Variable" if root is t else "a view of a leaf Variable"
-        raise RuntimeError(
-            f"{name}: {what} that requires grad is being used in an in-place operation "
-            f"(shape {list(t._array.shape)}). Do it under no_grad() if it is an update of the "
-            "parameter, or use the out-of-place form."
-        )
-
-
-def count_write(t: Variable, name: str) -> None:
-    """Note an in-place change: what was saved of this memory before can no longer be used."""
-    if getattr(t, "_version", None) is INFERENCE:
-        return  # nobody can have saved it
-    cell = version_of(t)
-    cell[0] += 1
-    cell[2] = name
-
-
-def rebase(t: Variable, node: Any) -> None:
-    """t was changed in place and comes from `node` now; so does the part of its base that it sees."""
-    chain = []
-    child = t
-    while (view := view_of(child)) is not None:
-        chain.append((view, edge_of(view.parent)))
-        child = view.parent
-    cell = version_of(t)
-    cell[1] += 1
-    child = t
-    for view, old_edge in chain:
-        carry_kept(view.node, node)
-        view.node = node
-        view.seen = cell[1]
-        child = view.parent
-        if node is not None or old_edge is not None:
-            node = CopySlices((old_edge, node), view, child._array)
-    carry_kept(child._node, node)
-    child._node = node
-
-
-def carry_kept(old: Any, node: Any) -> None:
-    """A tensor that keeps its gradient keeps that of what it is now."""
-    if node is None or not isinstance(old, Node) or not old.hooks:
-        return
-    for key, hook in list(old.hooks.items()):
-        if type(hook) is KeepGrad:
-            del old.hooks[key]
-            node.register_hook(hook)
-

@@ -89,4 +89,3 @@ def size_class(nbytes: int) -> int:
 
 pool = Pool()
 empty = pool.empty
-

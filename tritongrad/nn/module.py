@@ -125,8 +125,13 @@ class Module(Stateful):
     def __setattr__(self, name: str, value: Any) -> None:
         tables = self.__dict__.get("_parameters"), self.__dict__.get("_buffers")
         kind = (
-            0 if isinstance(value, Parameter) else 1 if isinstance(value, Buffer)
-            else 2 if isinstance(value, Module) else None
+            0
+            if isinstance(value, Parameter)
+            else 1
+            if isinstance(value, Buffer)
+            else 2
+            if isinstance(value, Module)
+            else None
         )
         if tables[0] is None:
             if kind is not None:
@@ -271,5 +276,3 @@ class Module(Stateful):
     def extra_repr(self) -> str:
         """What `repr` shows of a layer beside its submodules."""
         return ""
-
-

@@ -22,7 +22,9 @@ def _zeros(g):
 def _no_bool(name: str, hint: str) -> Any:
     def check(dtype: np.dtype, operands: list) -> None:
         if dtype == BOOL:
-            raise RuntimeError(f"{name}: the `-` operator with bool tensors is not supported, {hint}")
+            raise RuntimeError(
+                f"{name}: the `-` operator with bool tensors is not supported, {hint}"
+            )
 
     return check
 

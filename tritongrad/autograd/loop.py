@@ -1,0 +1,219 @@
+"""Backward: the one loop that passes gradients from Node to Node, and into the leaves."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from tritongrad.autograd.graph import Node, Output, anomaly
+from tritongrad.autograd.modes import state
+from tritongrad.autograd.variable import Variable, accumulate_lock, wrap
+
+
+def backward(
+    roots: Iterable[tuple[Any, Any]],
+    retain_graph: bool = False,
+    create_graph: bool = False,
+    targets: Sequence | None = None,
+    accumulate: bool = True,
+) -> dict:
+    """Pass gradients from roots, [(edge, gradient)], to the leaves.
+
+    Nodes leave a heap by the order in which they were made, latest first: every consumer of an
+    output comes before its maker, so each Node runs once, with its whole gradient.
+    With `targets` (edges) only what leads to them runs; their gradients are returned, and unless
+    `accumulate` leaves keep their `grad`.
+    """
+    before, state.grad = state.grad, create_graph
+    try:
+        roots = list(roots)
+        needed = None if targets is None else _leading_to({id(t) for t in targets}, roots)
+        return _run(roots, retain_graph, create_graph, targets, accumulate, needed)
+    finally:
+        state.grad = before
+
+
+def _run(
+    roots: list,
+    retain_graph: bool,
+    create_graph: bool,
+    targets: Sequence | None,
+    accumulate: bool,
+    needed: set | None,
+) -> dict:
+    pending: dict[int, Any] = {}  # id of an edge -> the sum of what has come in so far
+    heap: list[tuple[int, Any]] = []
+    leaves: list = []
+    found: dict[int, Any] = {}
+    wanted = () if targets is None else {id(t) for t in targets}
+    edges: Sequence = [edge for edge, _ in roots]
+    grads: Any = [g for _, g in roots]
+    del roots
+    while True:
+        for i, edge in enumerate(edges):
+            g = grads[i]
+            if edge is None or g is None or (needed is not None and id(edge) not in needed):
+                continue
+            is_leaf = isinstance(edge, Variable)
+            like = edge._array if is_leaf else edge
+            array = g._array
+            if array.shape != like.shape or array.dtype is not like.dtype:
+                g = fit(g, like)
+            key = id(edge)
+            if key in pending:
+                pending[key] = pending[key] + g
+                continue
+            pending[key] = g
+            if is_leaf:
+                leaves.append(edge)
+            else:
+                heapq.heappush(heap, (-edge.seq, edge))
+        g = grads = array = None  # else a gradient would look shared to is_unshared
+        if not heap:
+            break
+        node = heapq.heappop(heap)[1]
+        key = id(node)
+        g = pending.pop(key)
+        if node.hooks:
+            g = _run_hooks(node.hooks, g, node.name())
+        if key in wanted:
+            found[key] = g
+        edges = node.edges
+        if type(node) is Output:
+            _hand_over(node, g, pending, heap)
+            edges = ()
+        elif needed is not None and not any(id(e) in needed for e in edges):
+            edges = ()
+        else:
+            grads = node.vjp(g, create_graph)
+            if anomaly:
+                _check_anomaly(node, grads)
+            if not retain_graph:
+                node.release()
+            if len(grads) != len(edges):
+                raise RuntimeError(f"{node.name()}: {len(grads)} gradients for {len(edges)} inputs")
+    for leaf in leaves:
+        key = id(leaf)
+        g = pending.pop(key)
+        hooks = getattr(leaf, "_hooks", None)
+        if hooks:
+            g = _run_hooks(hooks, g, "AccumulateGrad")
+        if key in wanted:
+            found[key] = g
+        if accumulate and (targets is None or key in wanted):
+            accumulate_grad(leaf, g, create_graph)
+    return found
+
+
+def _hand_over(output: Output, g: Any, pending: dict, heap: list) -> None:
+    """Put the gradient of one of several outputs in its place with their common Node."""
+    parent = output.parent
+    slots = pending.get(id(parent))
+    if slots is None:
+        slots = pending[id(parent)] = {}
+        heapq.heappush(heap, (-parent.seq, parent))
+    slots[output.index] = g
+
+
+def fit(g: Any, like: Any) -> Any:
+    """Undo broadcasting and casting: g with the shape and dtype of `like`, an array or a Node."""
+    array = g._array
+    if array.shape != like.shape:
+        g = sum_to_shape(g, like.shape)
+    if array.dtype is not like.dtype and array.dtype != like.dtype:
+        g = g.to(like.dtype)
+    return g
+
+
+def sum_to_shape(g: Any, shape: tuple) -> Any:
+    """The sum of g over the dims along which `shape` was broadcast to g's shape."""
+    extra = g.ndim - len(shape)
+    dims = [d for d in range(g.ndim) if d < extra or (shape[d - extra] == 1 and g.shape[d] != 1)]
+    if dims:
+        g = g.sum(dims, keepdim=True)
+    return g.reshape(shape) if extra else g
+
+
+def accumulate_grad(leaf: Any, g: Any, create_graph: bool) -> None:
+    """leaf.grad += g. A grad is never memory that anyone else sees."""
+    with accumulate_lock:
+        old = getattr(leaf, "_grad", None)
+        if old is None:
+            keep = (create_graph and g._node is not None) or is_unshared(g)
+            leaf._grad = g if keep else wrap(g._array.copy())
+        elif create_graph:
+            leaf._grad = old + g
+        else:
+            old.add_(g)
+
+
+def is_unshared(g: Any) -> bool:
+    """Whether nobody but the running backward sees g or its memory (a view's memory is shared)."""
+    array = g._array
+    owner = getattr(array, "storage", None)
+    # References to g: _run, accumulate_grad, here, getrefcount; to the array: g, here, getrefcount;
+    # to a device array's storage: the array, here, getrefcount.
+    alone = getrefcount(owner) <= 3 if owner is not None else is_sole_user(array)
+    return alone and getrefcount(g) <= 4 and getrefcount(array) <= 3
+
+
+def is_sole_user(array: np.ndarray) -> bool:
+    """Whether the memory of a NumPy array is its own, or a buffer that it alone has from a pool."""
+    base = array.base
+    if base is None:
+        return True
+    # References to a pooled buffer: its pool, the array, this variable, getrefcount.
+    return hasattr(base, "pooled") and getrefcount(base) <= 4
+
+
+def _run_hooks(hooks: dict, g: Any, name: str) -> Any:
+    for hook in list(hooks.values()):
+        got = hook(g)
+        if got is None:
+            continue
+        if not isinstance(got, Variable):
+            raise TypeError(f"a hook of {name} must return a Tensor or None, got {type(got)}")
+        if got._array.shape != g._array.shape:
+            raise RuntimeError(
+                f"a hook of {name} changed the size of the gradient from "
+                f"{list(g._array.shape)} to {list(got._array.shape)}"
+            )
+        g = got
+    return g
+
+
+def _leading_to(targets: set[int], roots: list) -> set[int]:
+    """The ids of the edges from which some target can be reached (targets among them)."""
+    reaches: dict[int, bool] = {}
+    stack = [(edge, False) for edge, _ in roots]
+    while stack:
+        edge, done = stack.pop()
+        if edge is None or (id(edge) in reaches and not done):
+            continue
+        below = edge.edges if isinstance(edge, Node) else ()
+        if not done:
+            reaches[id(edge)] = id(edge) in targets
+            stack.append((edge, True))
+            stack.extend((e, False) for e in below)
+        elif any(e is not None and reaches[id(e)] for e in below):
+            reaches[id(edge)] = True
+    return {key for key, does in reaches.items() if does}
+
+
+def _check_anomaly(node: Node, grads: Sequence) -> None:
+    if not anomaly[0]:
+        return
+    for i, g in enumerate(grads):
+        if g is None or g._array.dtype.kind in "biu":
+            continue
+        array = g._array if isinstance(g._array, np.ndarray) else g._array.numpy()
+        if np.isnan(array).any():
+            lines = "".join(getattr(node, "trace", ["(made outside anomaly mode)\n"]))
+            raise RuntimeError(
+                f"Function '{node.name()}' returned nan values in its {i}th output. "
+                f"Traceback of the forward call that caused it:\n{lines}"
+            )

@@ -1,0 +1,72 @@
+"""How public functions are called: NumPy's names of arguments, `out=`, and errors for bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tritongrad.autograd.modes import state
+from tritongrad.autograd.variable import Variable, edge_of
+
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "x": "input"}
+
+
+def publish(entry: Callable, operation: Any) -> Callable:
+    """Give a public function its operation and `vjp`."""
+    if operation.entry is None:  # others may lead to it too: a front's other call forms
+        operation.entry = entry
+    entry.op = operation  # type: ignore[attr-defined]  (functions take attributes)
+    entry.vjp = operation.vjp  # type: ignore[attr-defined]
+    return entry
+
+
+def with_aliases(entry: Callable, operation: Any, args: tuple, kwargs: dict) -> Any:
+    """NumPy's names of arguments (axis, keepdims ...), and `out=`."""
+    out = kwargs.pop("out", None)
+    named = {}
+    for name, value in kwargs.items():
+        if name not in operation.parameters:
+            name = ALIASES.get(name, name)
+        named[name] = value
+    if not named.keys() <= set(operation.parameters):
+        odd = next(n for n in kwargs if ALIASES.get(n, n) not in operation.parameters)
+        raise TypeError(
+            f"{operation.name}() got an unexpected keyword argument {odd!r}; "
+            f"it takes {', '.join(operation.parameters)}"
+        )
+    result = entry(*args, **named)
+    return result if out is None else into(out, result, operation.name)
+
+
+def into(out: Any, result: Any, name: str) -> Any:
+    """Store a result where the caller said by `out=`."""
+    if not isinstance(out, Variable):
+        raise TypeError(f"{name}: out= must be a Tensor, got {type(out).__name__}")
+    if out._array.shape != result._array.shape:
+        raise RuntimeError(
+            f"{name}: out= has shape {list(out._array.shape)}, "
+            f"the result {list(result._array.shape)}"
+        )
+    if state.grad and (edge_of(result) is not None or edge_of(out) is not None):
+        raise RuntimeError(
+            f"{name}: functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad: use the result, or no_grad()"
+        )
+    return out.copy_(result)
+
+
+def not_a_tensor(operation: Any, position: int, got: Any) -> TypeError:
+    """The error for an argument that must be a tensor."""
+    return TypeError(
+        f"{operation.name}: argument '{operation.parameters[position]}' must be a Tensor, "
+        f"got {type(got).__name__}"
+    )
+
+
+def device_mismatch(name: str, args: Sequence) -> RuntimeError:
+    """The error for arguments on different devices."""
+    devices = sorted({str(a.device) for a in args if isinstance(a, Variable)})  # type: ignore[attr-defined]
+    return RuntimeError(
+        f"{name}: expected all tensors to be on the same device, but found at least two, "
+        f"{' and '.join(devices)}: move one with .to(device)"
+    )

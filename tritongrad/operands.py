@@ -1,0 +1,162 @@
+"""The operands of elementwise operations: one dtype, one device, and errors for what does not fit."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tritongrad.autograd.variable import Variable
+from tritongrad.calling import device_mismatch
+from tritongrad.dtype import (
+    BOOL,
+    FLOAT32,
+    FLOAT64,
+    HALVES,
+    common_dtype,
+    get_default_dtype,
+    is_float,
+)
+from tritongrad.op import Op
+
+ndarray = np.ndarray
+_numbers32: dict[float, np.ndarray] = {}
+_numbers64: dict[float, np.ndarray] = {}
+
+
+def zero_dim(number: float, dtype: np.dtype) -> Any:
+    """A number as a 0-d array of a dtype, which ufuncs take in half the time of a number."""
+    if not number and type(number) is float:
+        return np.array(number, dtype)  # 0.0 and -0.0 are one key
+    numbers = _numbers32 if dtype is FLOAT32 else _numbers64
+    found = numbers.get(number)
+    if found is None:
+        if len(numbers) > 1000:
+            numbers.clear()
+        found = numbers[number] = np.array(float(number), dtype)
+    return found
+
+
+def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
+    """The operands as arrays and numbers of one dtype, and the kernel for their device."""
+    arrays = [_array_of(operation, i, x) for i, x in enumerate(operands)]
+    quick = _same_floats(operation, arrays)
+    if quick is not None:
+        return quick, operation.cpu
+    kinds = {type(a) for a in arrays if hasattr(a, "dtype")}
+    if len(kinds) > 1:
+        arrays = [_as_number(a) for a in arrays]  # 0-d CPU tensors go anywhere, as numbers do
+        kinds = {type(a) for a in arrays if hasattr(a, "dtype")}
+    if len(kinds) != 1:
+        if not kinds:
+            raise TypeError(f"{operation.name}: at least one argument must be a Tensor")
+        raise device_mismatch(operation.name, operands)
+    masks = arrays[: operation.conditions]
+    arrays = arrays[operation.conditions :]
+    common = common_dtype(arrays)
+    if operation.check is not None:
+        operation.check(common, arrays)
+    if operation.elementwise == "float" and not is_float(common):
+        common = get_default_dtype().numpy
+    on_cpu = kinds == {ndarray}
+    exact_numbers = operation.elementwise == "bool" and not is_float(common)
+    arrays = [_cast(a, common, on_cpu and not exact_numbers) for a in arrays]
+    if masks:
+        arrays = [_mask(operation, m) for m in masks] + arrays
+    kernel = operation.cpu if on_cpu else operation.device
+    if on_cpu and common in HALVES and not isinstance(kernel, np.ufunc):
+        kernel = functools.partial(_in_float32, kernel, common)
+    return arrays, kernel
+
+
+def _same_floats(operation: Op, arrays: list) -> list | None:
+    """The operands as they are if all are NumPy's, of one of the common dtypes, or numbers."""
+    dtype = None
+    result = []
+    for a in arrays[operation.conditions :]:
+        if type(a) is ndarray:
+            d = a.dtype
+            if d is not dtype:
+                if dtype is not None or not (d is FLOAT32 or d is FLOAT64):
+                    return None
+                dtype = d
+        elif type(a) is not float and type(a) is not int:
+            return None
+    if dtype is None:
+        return None
+    for i, a in enumerate(arrays):
+        if i < operation.conditions:
+            if type(a) is not ndarray or a.dtype != BOOL:
+                return None
+            result.append(a)
+        else:
+            result.append(a if type(a) is ndarray else zero_dim(a, dtype))
+    return result
+
+
+def _array_of(operation: Op, position: int, x: Any) -> Any:
+    if isinstance(x, Variable):
+        return x._array
+    if x is None or isinstance(x, (bool, int, float)):
+        return x
+    if isinstance(x, np.generic):
+        return x.item()
+    if isinstance(x, np.ndarray):
+        return x
+    raise TypeError(
+        f"{operation.name}: argument '{operation.parameters[position]}' must be a Tensor or a "
+        f"number, got {type(x).__name__}"
+    )
+
+
+def _as_number(a: Any) -> Any:
+    return a.item() if type(a) is ndarray and a.ndim == 0 else a
+
+
+def _mask(operation: Op, mask: Any) -> Any:
+    if not hasattr(mask, "dtype"):
+        return bool(mask)
+    if mask.dtype != BOOL:
+        raise RuntimeError(
+            f"{operation.name}: expected condition to be a bool tensor, got {mask.dtype}: "
+            "compare it, as in `x != 0`"
+        )
+    return mask
+
+
+def _cast(a: Any, dtype: np.dtype, number_too: bool) -> Any:
+    if a is None:
+        return None
+    if not hasattr(a, "dtype"):
+        if not number_too:
+            return a
+        if isinstance(a, int) and is_float(dtype):
+            a = float(a)  # OverflowError beyond 1.8e308, as in PyTorch
+        return np.array(a, dtype)
+    return a if a.dtype == dtype else a.astype(dtype)
+
+
+def _in_float32(kernel: Callable, dtype: np.dtype, *arrays: Any) -> Any:
+    """Half types are computed in float32 and rounded once."""
+    out = kernel(*[a if a is None else a.astype(np.float32) for a in arrays])
+    return out if out.dtype.kind == "b" else out.astype(dtype)
+
+
+def broadcast_error(operation: Op, operands: Sequence) -> Exception | None:
+    """The error for shapes that do not broadcast, or None if they do."""
+    shapes = [tuple(x.shape) for x in operands if hasattr(x, "shape")]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        names = [
+            f"{n} {tuple(x.shape)}"
+            for n, x in zip(operation.parameters, operands, strict=True)
+            if hasattr(x, "shape")
+        ]
+        return RuntimeError(
+            f"{operation.name}: the shapes do not broadcast: {', '.join(names)}; aligned at the "
+            "right, each pair of sizes must be equal or contain a 1"
+        )
+    return None
