@@ -20,10 +20,11 @@ from .ops import split as splits
 from .ops import view as view_ops
 from .ops.convert import Conversions
 from .ops.subscript import subscript
-from .tensor_base import TensorBase
+from .tensor_math import MathMethods
+from .tensor_writes import WriteMethods
 
 
-class Tensor(Conversions, TensorBase):
+class Tensor(Conversions, MathMethods, WriteMethods):
     """A multi-dimensional array that records what is done with it."""
 
     __slots__ = ()
