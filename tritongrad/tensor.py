@@ -129,6 +129,10 @@ class Tensor(Conversions, MathMethods, WriteMethods):
     @property
     def mT(self) -> Any:
         """The last two dims exchanged."""
+        if self.ndim < 2:
+            raise RuntimeError(
+                f"mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor."
+            )
         return view_ops.transpose(self, -2, -1)
 
     # indexing

@@ -73,12 +73,12 @@ def take_along_dim(input, indices, dim=None):
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
     shape, wanted = shape_of("take_along_dim", input), _index("take_along_dim", indices, "indices")
-    d = check_dim("take_along_dim", dim, len(shape))
     if len(shape) != len(wanted):
         raise RuntimeError(
             "take_along_dim: input and indices should have the same number of dimensions, but got "
             f"{len(shape)} and {len(wanted)}"
         )
+    d = check_dim("take_along_dim", dim, len(shape))
     input, indices = (
         broadcast_tensors(t, t.new_zeros((*o[:d], n, *o[d + 1 :])))[0]
         for t, o, n in ((input, wanted, shape[d]), (indices, shape, wanted[d]))

@@ -52,9 +52,9 @@ embed.vjp(input=lambda g, key: slices.op.call(g, key))
 def narrow(input: Tensor, dim, start, length):
     """`length` slices along dim, from `start` on."""
     shape = shape_of("narrow", input)
-    dim = check_dim("narrow", dim, len(shape))
     if not shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    dim = check_dim("narrow", dim, len(shape))
     n, start, length = shape[dim], int(start), int(length)
     if not -n <= start <= n:
         raise IndexError(
@@ -84,7 +84,7 @@ def select(input: Tensor, dim, index):
     """The slice at one index along dim, without that dim."""
     shape = shape_of("select", input)
     if not shape:
-        raise IndexError("select: select() cannot be applied to a 0-dim tensor.")
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
     dim = check_dim("select", dim, len(shape))
     at = index.__index__()
     if not -shape[dim] <= at < shape[dim]:

@@ -148,13 +148,29 @@ def _ends(indices: Any, n: int) -> list:
 
 
 def hsplit(input, indices_or_sections):
-    """tensor_split along dim 1 (dim 0 of a vector)."""
-    return tensor_split(input, indices_or_sections, 1 if len(shape_of("hsplit", input)) > 1 else 0)
+    """tensor_split along dim 1 (dim 0 of a vector); a number of sections must divide the size."""
+    dim = 1 if len(shape_of("hsplit", input)) > 1 else 0
+    return tensor_split(input, _dividing("hsplit", input, indices_or_sections, dim, 1), dim)
 
 
 def vsplit(input, indices_or_sections):
-    """tensor_split along dim 0."""
-    return tensor_split(input, indices_or_sections, 0)
+    """tensor_split along dim 0; a number of sections must divide the size."""
+    return tensor_split(input, _dividing("vsplit", input, indices_or_sections, 0, 2), 0)
+
+
+def _dividing(name: str, input: Any, sections: Any, dim: int, least: int) -> Any:
+    """The sections, after a check of what `tensor_split` would let pass."""
+    shape = shape_of(name, input)
+    if len(shape) < least:
+        raise RuntimeError(
+            f"{name} requires a tensor with at least {least} dims, got {list(shape)}"
+        )
+    if hasattr(sections, "__index__") and shape[dim] % sections.__index__():
+        raise RuntimeError(
+            f"{name} attempted to split along dimension {dim}, but the size of the dimension "
+            f"{shape[dim]} is not divisible by the split_size {sections}!"
+        )
+    return sections
 
 
 @_views(select)
@@ -168,7 +184,7 @@ def unbind(input: Tensor, dim=0):
     shape = shape_of("unbind", input)
     dim = check_dim("unbind", dim, len(shape))
     if not shape:
-        raise RuntimeError("unbind: Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("unbind: Dimension specified as 0 but tensor has no dimensions")
     return input, dim
 
 
