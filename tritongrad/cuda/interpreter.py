@@ -44,19 +44,22 @@ def run(kernel, grid, args, constexprs, live=None):
     old = state.kernel, state.arguments, state.live, state.grid, state.program
     state.kernel, state.live = code.__name__, live
     state.arguments = tuple(v.handle.attr["argument"] for v in values if is_pointer(v))
-    state.grid = columns, rows, layers = (*grid, 1, 1)[:3]
+    state.grid = (*grid, 1, 1)[:3]
     try:
         with np.errstate(all="ignore"):
-            for z in range(layers):
-                for y in range(rows):
-                    for x in range(columns):
-                        state.program = x, y, z
-                        code(*values)
+            for state.program in programs_of(state.grid):
+                code(*values)
     except Exception as error:
         error.add_note(f"in kernel {code.__name__}, program {state.program} of grid {state.grid}")
         raise
     finally:
         state.kernel, state.arguments, state.live, state.grid, state.program = old
+
+
+def programs_of(grid):
+    """The programs of a grid, x fastest."""
+    columns, rows, layers = grid
+    return ((x, y, z) for z in range(layers) for y in range(rows) for x in range(columns))
 
 
 def live_memory(args):

@@ -1,0 +1,365 @@
+"""Runs of every kernel through its host function, each with what NumPy says: values or None.
+
+A case gets `up`, which puts an array on the interpret device, and yields (got, want, rtol). What
+it launches is compiled ahead of time by test_aot.py and watched by test_tricheck.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+
+from tritongrad.cuda import elementwise as maps
+from tritongrad.cuda import inplace, nn, optim, reduce, scan
+from tritongrad.cuda.array import from_numpy
+from tritongrad.cuda.device import device_of
+from tritongrad.kernels import elementwise as functions
+
+BF16 = np.dtype(ml_dtypes.bfloat16)
+FLOATS = [np.dtype(d) for d in (np.float32, np.float64, np.float16)] + [BF16]
+WHOLE = [np.dtype(d) for d in (np.int64, np.int32, np.int8, np.uint8)]
+BOOL = np.dtype(bool)
+RTOL = {np.dtype(np.float32): 4e-7, np.dtype(np.float64): 2e-15, np.dtype(np.float16): 1e-3}
+RTOL[BF16] = 8e-3
+EDGES = (0, 1, 1023, 1024, 1025, 1031)  # a tile's edges and a prime
+SHAPES = [(5, 7), (1, 1), (3, 1025), (1031, 3), (2, 3, 5, 4), (4097,)]
+
+Result = tuple[Any, Any, float]
+
+
+class Case(NamedTuple):
+    name: str
+    run: Callable[[], Iterator[Result]]
+
+
+def up(array: Any) -> Any:
+    return from_numpy(np.asarray(array), device_of("interpret"))
+
+
+def draw(shape: Any, dtype: np.dtype, seed: int = 0, low: float = -3, high: float = 3) -> Any:
+    """Numbers of a dtype; whole ones for integers."""
+    random = np.random.default_rng(seed)
+    if dtype == BOOL:
+        return random.random(shape) < 0.5
+    if dtype.kind in "iu":
+        return random.integers(max(low, 0) if dtype.kind == "u" else low, high + 1, shape).astype(
+            dtype
+        )
+    return np.asarray(random.uniform(low, high, shape)).astype(dtype)
+
+
+def wide(a: np.ndarray) -> np.ndarray:
+    return a if a.dtype.kind in "biu" else a.astype(np.float64)
+
+
+erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def normal_cdf(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + erf(x / math.sqrt(2)))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+# The operations: name -> (the same on NumPy in float64, dtypes, range of the operands).
+UNARY: dict[str, tuple[Callable, list, tuple]] = {
+    **{n: (getattr(np, n), FLOATS, (-3, 3)) for n in "exp expm1 tanh sin cos".split()},
+    **{n: (getattr(np, n), FLOATS, (0.1, 9)) for n in "log log1p log2 log10 sqrt".split()},
+    **{n: (getattr(np, n), FLOATS, (-3, 3)) for n in "floor ceil trunc".split()},
+    **{n: (getattr(np, n), [*FLOATS, np.dtype(int)], (-3, 3)) for n in "sign abs square".split()},
+    **{n: (getattr(np, n), FLOATS, (-3, 3)) for n in "isnan isinf isfinite".split()},
+    "round": (np.rint, FLOATS, (-3, 3)),
+    "neg": (np.negative, [*FLOATS, np.dtype(int)], (-3, 3)),
+    "positive": (np.positive, FLOATS, (-3, 3)),
+    "cube": (lambda x: x**3, FLOATS, (-3, 3)),
+    "fourth": (lambda x: x**4, FLOATS, (-3, 3)),
+    "sqrt_without_minus_0": (np.sqrt, FLOATS, (0, 3)),
+    "reciprocal": (np.reciprocal, FLOATS, (0.1, 3)),
+    "rsqrt": (lambda x: 1 / np.sqrt(x), FLOATS, (0.1, 3)),
+    "sigmoid": (sigmoid, FLOATS, (-9, 9)),
+    "log_sigmoid": (lambda x: -np.logaddexp(0, -x), FLOATS, (-9, 9)),
+    "softplus": (lambda x: np.logaddexp(0, x), FLOATS, (-9, 9)),
+    "silu": (lambda x: x * sigmoid(x), FLOATS, (-9, 9)),
+    "relu": (lambda x: np.maximum(x, 0), [*FLOATS, np.dtype(int)], (-3, 3)),
+    "erf": (erf, FLOATS, (-4, 4)),
+    "gelu": (lambda x: x * normal_cdf(x), FLOATS, (-1, 4)),
+    "gelu_tanh": (
+        lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+        FLOATS,
+        (-1, 4),
+    ),
+    "logical_not": (np.logical_not, [*FLOATS, BOOL], (-1, 1)),
+    "bitwise_not": (np.bitwise_not, [*WHOLE, BOOL], (-9, 9)),
+}
+BINARY: dict[str, tuple[Callable, list, tuple]] = {
+    **{
+        n: (getattr(np, f), [*FLOATS, *WHOLE], (-9, 9))
+        for n, f in {"add": "add", "sub": "subtract", "mul": "multiply"}.items()
+    },
+    "div": (np.divide, FLOATS, (0.5, 9)),
+    "pow": (np.power, [*FLOATS, np.dtype(int)], (0, 3)),
+    "atan2": (np.arctan2, FLOATS, (-3, 3)),
+    "maximum": (np.maximum, [*FLOATS, *WHOLE], (-9, 9)),
+    "minimum": (np.minimum, [*FLOATS, *WHOLE], (-9, 9)),
+    "clamp_min": (np.maximum, FLOATS, (-9, 9)),
+    "clamp_max": (np.minimum, FLOATS, (-9, 9)),
+    **{
+        n: (getattr(np, f), [*FLOATS, *WHOLE, BOOL], (-2, 2))
+        for n, f in {
+            "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal",
+            "gt": "greater", "ge": "greater_equal",
+        }.items()
+    },
+    **{n: (getattr(np, n), [FLOATS[0], BOOL], (-1, 1)) for n in "logical_and logical_or".split()},
+    "logical_xor": (np.logical_xor, [FLOATS[0], BOOL], (-1, 1)),
+    **{n: (getattr(np, n), [*WHOLE, BOOL], (-9, 9)) for n in "bitwise_and bitwise_or".split()},
+    "bitwise_xor": (np.bitwise_xor, [*WHOLE, BOOL], (-9, 9)),
+    "elu": (lambda x, a: np.where(x > 0, x, a * np.expm1(x)), FLOATS, (-3, 3)),
+    "leaky_relu": (lambda x, a: np.where(x > 0, x, a * x), FLOATS, (-3, 3)),
+    "relu_backward": (lambda g, r: np.where(r > 0, g, 0), FLOATS, (-3, 3)),
+    "tanh_backward": (lambda g, r: g * (1 - r * r), FLOATS, (-0.5, 0.5)),
+    "sigmoid_backward": (lambda g, r: g * (r * (1 - r)), FLOATS, (0.1, 0.5)),
+    "gelu_backward": (
+        lambda g, x: g * (normal_cdf(x) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)),
+        FLOATS,
+        (0, 3),
+    ),
+}
+DIVISIONS = {"floor_divide": np.floor_divide, "remainder": np.remainder, "fmod": np.fmod}
+TERNARY: dict[str, Callable] = {
+    "where": lambda c, x, y: np.where(c != 0, x, y),
+    "clamp_both": lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi),
+    "clamp_backward": lambda g, x, lo, hi: np.where((x >= lo) & (x <= hi), g, 0),
+    "clamp_min_backward": lambda g, x, lo: np.where(x >= lo, g, 0),
+    "clamp_max_backward": lambda g, x, hi: np.where(x <= hi, g, 0),
+    "add_scaled": lambda x, y, a: x + y * a,
+    "sub_scaled": lambda x, y, a: x - y * a,
+}
+COUNTS = {"clamp_backward": 4}
+
+
+def map_of(name: str, numpy: Callable, dtype: np.dtype, span: tuple, count: int) -> Iterator[Result]:
+    """An operation on arrays of one dtype."""
+    operands = [draw(257, dtype, seed, *span) for seed in range(count)]
+    got = maps.elementwise(name, *map(up, operands))
+    same = name in DIVISIONS and dtype in (np.float32, np.float64)
+    want = numpy(*(operands if same else map(wide, operands)))
+    # Below 1 an absolute error counts: functions with a root there lose relative accuracy.
+    yield got, want, 3 * RTOL.get(dtype, 0)
+
+
+def maps_of_sizes() -> Iterator[Result]:
+    """Every tile edge, and numbers in place of arrays."""
+    for n in EDGES:
+        x, y = draw(n, FLOATS[0]), draw(n, FLOATS[0], 1)
+        yield maps.elementwise("add", up(x), up(y)), x + y, 0
+        yield maps.elementwise("mul", up(x), 0.5), x * np.float32(0.5), 0
+        yield maps.elementwise("sub", 2, up(x)), 2 - x, 0
+    x = np.arange(6.0)
+    yield maps.elementwise("add", up(x), 0.1), x + 0.1, 0
+    big = np.array([2**62 + 1, -5])
+    yield maps.elementwise("minimum", up(big), 2**62), np.minimum(big, 2**62), 0
+    small = np.arange(-3, 3, dtype=np.int8)
+    yield maps.elementwise("lt", up(small), 2**40), np.ones(6, bool), 0
+    for exponent in (2, 3, 4, 0.5, -1, 1, 0, 2.5):
+        x = draw(9, FLOATS[1], 0, 0.5, 2)
+        yield maps.elementwise("pow", up(x), exponent), x**exponent, 4e-16
+    filled = up(np.zeros((3, 4), np.float16).T)
+    yield inplace.fill(filled, 0.1), np.full((4, 3), np.float16(0.1)), 0
+    yield inplace.zero(filled), np.zeros((4, 3), np.float16), 0
+
+
+def maps_of_layouts() -> Iterator[Result]:
+    """Broadcast, transposed, stepped, reversed operands; up to six dimensions."""
+    a, b = draw((33, 40), FLOATS[0]), draw((40, 33), FLOATS[0], 1)
+    yield maps.elementwise("add", up(a), up(b).T), a + b.T, 0
+    yield maps.elementwise("add", up(a), up(b[:, 0])), a + b[:, 0], 0
+    yield maps.elementwise("add", up(a), up(b[:33, :1])), a + b[:33, :1], 0
+    yield maps.elementwise("mul", up(a)[::-2, 1::3], up(np.float32(2))), a[::-2, 1::3] * 2, 0
+    c = draw((2, 3, 2, 3, 2, 2), FLOATS[0])
+    d = c.transpose(5, 3, 1, 0, 2, 4)
+    view = up(c).transpose((5, 3, 1, 0, 2, 4))
+    yield maps.elementwise("add", view, up(np.ascontiguousarray(d))), d + d, 0
+    e = draw((3, 1, 4, 1), FLOATS[0])
+    f = draw((2, 1, 5), FLOATS[0])
+    yield maps.elementwise("sub", up(e), up(f)), e - f, 0
+    x = up(a)
+    yield inplace.sub_scaled(x[1:], x[:-1], 0.5), a[1:] - a[:-1] * np.float32(0.5), 0
+
+
+def reductions(dtype: np.dtype) -> Iterator[Result]:
+    """Every reduction, over rows, columns, some dims and all."""
+    for shape in SHAPES:
+        x = draw(shape, dtype, 0, -2, 2)
+        w, n = wide(x), len(shape)
+        for dim in {(n - 1,), (0,), tuple(range(0, n, 2)), tuple(range(n))}:
+            rtol = RTOL.get(dtype, 0)
+            scale = float(np.abs(w).sum(dim).max()) if x.size else 1.0
+            yield reduce.sum(up(x), dim, True), w.sum(dim, keepdims=True), rtol * max(scale, 1)
+            yield reduce.amax(up(x), dim), w.max(dim), 0
+            yield reduce.any(up(x), dim), w.any(dim), 0
+            if dtype.kind in "biu":
+                continue
+            yield reduce.mean(up(x), dim), w.mean(dim), 2 * rtol
+            yield reduce.std(up(x), dim, 0), w.std(dim), 4 * rtol
+            yield reduce.logsumexp(up(x), dim), np.log(np.exp(w).sum(dim)), 8 * rtol
+            yield reduce.norm(up(x), 2, dim), np.sqrt((w * w).sum(dim)), 4 * rtol
+
+
+def more_reductions() -> Iterator[Result]:
+    """What differs from a sum in one function only, and the indices."""
+    x = draw((9, 1030), FLOATS[0], 0, 0.99, 1.01)
+    yield reduce.prod(up(x), (1,)), wide(x).prod(1), 2e-5
+    yield reduce.amin(up(x), (0,)), x.min(0), 0
+    yield reduce.all(up(x > 0.995), (1,)), (x > 0.995).all(1), 0
+    yield reduce.var(up(x), (1,), 1), wide(x).var(1, ddof=1), 1e-6
+    for p in (0, 1, 3, math.inf, -math.inf):
+        yield reduce.norm(up(x), p, (1,)), np.linalg.norm(wide(x), p, 1), 2e-6
+    for dtype in (*FLOATS, *WHOLE[:1]):
+        y = draw((7, 4100), dtype)
+        y = np.where(draw((7, 4100), BOOL), y, y[:, :1])
+        for dim in (0, 1, None):
+            yield reduce.argmax(up(y), dim), np.argmax(wide(y), dim), 0
+            yield reduce.argmin(up(y), dim), np.argmin(wide(y), dim), 0
+
+
+def scans(dtype: np.dtype) -> Iterator[Result]:
+    for shape in ((3, 5), (2, 4100), (1031, 3), (2, 300, 4)):
+        x = draw(shape, dtype, 0, 0, 2)
+        for dim in range(len(shape)):
+            want = np.cumsum(wide(x), dim)
+            yield scan.cumsum(up(x), dim), want, 4 * RTOL.get(dtype, 0) * float(np.max(want))
+        y = draw(shape, dtype, 0, 0.9, 1.1) if dtype.kind == "f" else x
+        yield scan.cumprod(up(y), 1), np.cumprod(wide(y), 1), 40 * RTOL.get(dtype, 0)
+
+
+def rows(dtype: np.dtype) -> Iterator[Result]:
+    """Softmax and layer norm with their gradients, in rows that fit a tile and that do not."""
+    tol = 10 * RTOL[dtype]
+    for shape, dim in (((5, 7), 1), ((5, 7), 0), ((2, 4100), 1), ((300, 3), 0), ((2, 3, 4), 1)):
+        x, g = draw(shape, dtype), draw(shape, dtype, 1)
+        p = np.exp(wide(x)) / np.exp(wide(x)).sum(dim, keepdims=True)
+        y, z = nn.softmax(up(x), dim), nn.log_softmax(up(x), dim)
+        yield y, p, tol
+        yield z, np.log(p), tol
+        r, s, w = wide(y.numpy()), wide(z.numpy()), wide(g)
+        inner = (w * r).sum(dim, keepdims=True)
+        yield nn.softmax_backward(up(g), y, dim), r * (w - inner), tol
+        want = w - np.exp(s) * w.sum(dim, keepdims=True)
+        yield nn.log_softmax_backward(up(g), z, dim), want, tol * 30
+
+
+def layer_norms(dtype: np.dtype) -> Iterator[Result]:
+    tol = 20 * RTOL[dtype]
+    for shape in ((5, 7), (70, 130), (2, 4100)):
+        x, g = draw(shape, dtype), draw(shape, dtype, 1)
+        weight, bias = draw(shape[1], dtype, 2), draw(shape[1], dtype, 3)
+        w = wide(x)
+        scale = 1 / np.sqrt(w.var(1, keepdims=True) + 1e-5)
+        y = (w - w.mean(1, keepdims=True)) * scale
+        for used in (True, False):
+            pair = (up(weight), up(bias)) if used else (None, None)
+            out, means, scales = nn.layer_norm(up(x), 1, *pair, 1e-5)
+            yield out, y * wide(weight) + wide(bias) if used else y, tol
+            grads = nn.layer_norm_backward(up(g), up(x), means, scales, pair[0], 1)
+            h = wide(g) * wide(weight) if used else wide(g)
+            along = (h * y).mean(1, keepdims=True)
+            yield grads[0], (h - h.mean(1, keepdims=True) - y * along) * scale, tol
+            yield grads[1], (wide(g) * y).sum(0), tol * 10
+            yield grads[2], wide(g).sum(0), tol * 10
+
+
+def cross_entropies(dtype: np.dtype) -> Iterator[Result]:
+    tol = 40 * RTOL[dtype]
+    for shape in ((5, 7), (3, 4, 2), (2, 4100)):
+        classes = shape[1]
+        x = draw(shape, dtype)
+        target = draw((shape[0], *shape[2:]), np.dtype(int), 1, 0, classes - 1)
+        target.reshape(-1)[0] = -100
+        weight = draw(classes, dtype, 2, 0.5, 2)
+        log_p = np.moveaxis(wide(x) - np.log(np.exp(wide(x)).sum(1, keepdims=True)), 1, -1)
+        index = np.where(target < 0, 0, target)
+        for w, smooth in ((None, 0.0), (up(weight), 0.1)):
+            share = np.ones(classes) if w is None else wide(weight)
+            q = (1 - smooth) * np.eye(classes)[index] * share + smooth / classes * share
+            q = np.where((target < 0)[..., None], 0, q)
+            loss, _, logs = nn.cross_entropy(up(x), up(target), w, -100, smooth)
+            yield loss, -(q * log_p).sum(-1), tol
+            grad = draw(target.shape, dtype, 3)
+            back = nn.cross_entropy_backward(up(grad), up(x), logs, up(target), w, -100, smooth)
+            slope = wide(grad)[..., None] * (np.exp(log_p) * q.sum(-1, keepdims=True) - q)
+            yield back, np.moveaxis(slope, -1, 1), tol
+
+
+def optimizers(dtype: np.dtype, shapes: tuple) -> Iterator[Result]:
+    """Two steps of SGD, one of AdamW; several parameters go through the table."""
+    params = [draw(s, dtype, i) for i, s in enumerate(shapes)]
+    grads = [draw(s, dtype, 9 + i) for i, s in enumerate(shapes)]
+    held, steps = [up(p) for p in params], [up(g) for g in grads]
+    buffers = [up(np.zeros_like(p)) for p in params]
+    common = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}
+    optim.sgd_step(held, steps, buffers, first=True, **common)
+    optim.sgd_step(held, steps, buffers, **common)
+    optim.sgd_step(held, steps, [None] * len(held), lr=0.1)
+    for p, g, h in zip(params, grads, held, strict=True):
+        w, b = wide(p), np.zeros_like(wide(p))
+        for _ in range(2):
+            slope = wide(g) + 0.01 * w
+            b = 0.9 * b + slope
+            w = w - 0.1 * (slope + 0.9 * b)
+        yield h, w - 0.1 * wide(g), 8 * RTOL[dtype]
+    moments = [[up(np.zeros_like(p)) for p in params] for _ in range(3)]
+    held = [up(p) for p in params]
+    args = {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1}
+    optim.adam_step(held, steps, *moments, 1, decoupled=True, amsgrad=True, **args)
+    optim.adam_step(held, steps, *moments[:2], [None] * len(held), up(np.array([2])), **args)
+    for p, g, h in zip(params, grads, held, strict=True):
+        w, m, v = wide(p) * (1 - 0.01 * 0.1), 0.1 * wide(g), 0.001 * wide(g) ** 2
+        w = w - 0.01 * (m / 0.1) / (np.sqrt(v) / math.sqrt(0.001) + 1e-8)
+        slope = wide(g) + 0.1 * w
+        m, v = 0.9 * m + 0.1 * slope, 0.999 * v + 0.001 * slope**2
+        root = np.sqrt(v) / math.sqrt(1 - 0.999**2)
+        second = w - 0.01 * (m / (1 - 0.9**2)) / (root + 1e-8)
+        yield h, second, 40 * RTOL[dtype]
+
+
+def every_case() -> Iterator[Case]:
+    for name, (numpy, dtypes, span) in UNARY.items():
+        for d in dtypes:
+            yield Case(f"{name}-{d}", partial(map_of, name, numpy, d, span, 1))
+    for name, (numpy, dtypes, span) in BINARY.items():
+        for d in dtypes:
+            yield Case(f"{name}-{d}", partial(map_of, name, numpy, d, span, 2))
+    for name, numpy in DIVISIONS.items():
+        for d in (*FLOATS[:2], *WHOLE):
+            yield Case(f"{name}-{d}", partial(map_of, name, numpy, d, (1, 50), 2))
+    for name, numpy in TERNARY.items():
+        for d in FLOATS:
+            run = partial(map_of, name, numpy, d, (-3, 3), COUNTS.get(name, 3))
+            yield Case(f"{name}-{d}", run)
+    yield Case("map-sizes", maps_of_sizes)
+    yield Case("map-layouts", maps_of_layouts)
+    for d in (*FLOATS, WHOLE[0], WHOLE[2], BOOL):
+        yield Case(f"reduce-{d}", partial(reductions, d))
+    yield Case("reduce-more", more_reductions)
+    for d in (*FLOATS, WHOLE[0]):
+        yield Case(f"scan-{d}", partial(scans, d))
+    for d in FLOATS:
+        yield Case(f"softmax-{d}", partial(rows, d))
+        yield Case(f"layer_norm-{d}", partial(layer_norms, d))
+        yield Case(f"cross_entropy-{d}", partial(cross_entropies, d))
+    for d in FLOATS[:2]:
+        yield Case(f"optimizer-one-{d}", partial(optimizers, d, ((1025,),)))
+        yield Case(f"optimizer-many-{d}", partial(optimizers, d, ((5, 7), (1031,), (0,), (1,))))
+
+
+CASES = list(every_case())
+OPERATIONS = {*UNARY, *BINARY, *DIVISIONS, *TERNARY}
+FUNCTIONS = {n for n, f in vars(functions).items() if hasattr(f, "fn") and n != "divide"}
