@@ -15,6 +15,7 @@ from tritongrad.dtype import FLOAT32, FLOAT64, INT64
 Array = np.ndarray
 BLOCK = 1 << 16  # elements converted at a time: they stay in the second-level cache
 LONG = 1 << 14  # a row is summed in pieces of this length
+HALVED = 512  # float32 elements: their halves are added first, which costs u sum|x| at most
 GROUP = 64  # rows of a column are summed in groups of this many
 
 
@@ -48,6 +49,10 @@ def total(x: Array, dim: tuple, keepdim: bool = False) -> Array:
     """The sum over dims in float64, in an order that the shape alone decides."""
     if len(dim) == x.ndim:
         return _full(x).reshape((1,) * x.ndim) if keepdim else _full(x)
+    if len(dim) == 1 and x.size <= BLOCK and x.shape[dim[0]] < GROUP:
+        after = math.prod(x.shape[dim[0] + 1 :])
+        if after > 1 or dim[0] == x.ndim - 1:  # what _columns and _rows come to
+            return np.add.reduce(x.astype(FLOAT64, "C", copy=False), dim, None, None, keepdim)
     shape = x.shape
     for first, last in _runs(dim):
         if last > first and not x.flags.c_contiguous:
@@ -55,7 +60,12 @@ def total(x: Array, dim: tuple, keepdim: bool = False) -> Array:
         n = math.prod(shape[first : last + 1])
         outer, inner = math.prod(shape[:first]), x.shape[last + 1 :]
         x = x.reshape(outer, n, math.prod(inner)) if inner else x.reshape(outer, n)
-        x = _columns(x) if inner else _rows(x)
+        add_up = _columns if inner else _rows
+        if x.dtype is FLOAT32 and n >= HALVED:
+            half = n // 2
+            x = add_up(x[:, :half] + x[:, half : 2 * half]) + add_up(x[:, 2 * half :])
+        else:
+            x = add_up(x)
         x = x.reshape(shape[:first] + (1,) * (last - first + 1) + inner)
     return x if keepdim else x.reshape([s for d, s in enumerate(shape) if d not in dim])
 

@@ -12,6 +12,8 @@ from tritongrad.dtype import is_float
 def dims_of(name: str, input: Any, dim: Any) -> tuple:
     """The dims meant by `dim`: None and () are all of them. Sorted, not negative."""
     n = tensor(name, input).ndim
+    if type(dim) is int and -n <= dim < n:
+        return (dim % n,)
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return tuple(range(n))
     dims = [check_dim(name, d, n) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]

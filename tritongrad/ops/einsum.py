@@ -123,7 +123,7 @@ def _product(sizes: list[int]) -> int:
 
 @front()
 def tensordot(a, b, dims=2):
-    """Sum of products over the last `dims` dims of a and the first of b, or over two lists of dims."""
+    """Sum of products over the last `dims` dims of a and the first of b, or two lists of dims."""
     if isinstance(dims, int):
         over = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:

@@ -1,4 +1,4 @@
-"""What layers compute, made of operations: normalisation with running statistics, dropout, attention."""
+"""What layers compute, made of operations: normalisation, dropout, attention."""
 
 from __future__ import annotations
 

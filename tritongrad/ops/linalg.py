@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.autograd.modes import state
+from tritongrad.autograd.modes import shared_quiet, state
 from tritongrad.autograd.record import trace_two
 from tritongrad.autograd.variable import Variable, new, registry
+from tritongrad.calling import into, publish
+from tritongrad.cpu.linalg import multiply
 from tritongrad.dtype import BOOL, BY_NUMPY, FLOAT32
-from tritongrad.front import front, quickly
+from tritongrad.front import front
 from tritongrad.op import op
 from tritongrad.precision import Setting
 from tritongrad.samples import Rand
@@ -78,20 +80,34 @@ mm.vjp(input=lambda g, mat2: mm(g, mat2.t()), mat2=lambda g, input: mm(input.t()
 _mm = mm
 
 
-@front(_mm)
-def mm(input, mat2):
-    """Matrix product of two 2-d tensors."""
+def quick_mm(input: Any, mat2: Any) -> Any:
+    """The product of two float32 matrices on the CPU; None if they are anything else."""
     a, b = getattr(input, "_array", None), getattr(mat2, "_array", None)
-    if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype is FLOAT32) or state.inference:
-        return _mm(input, mat2)
+    if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype is FLOAT32):
+        return None
     if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
-        return _mm(input, mat2)
+        return None
+    try:
+        out = shared_quiet(multiply, a, b)
+    except RuntimeError:  # another thread is in the shared context
+        out = state.quiet(multiply, a, b)
     t = new(registry.Tensor)
-    t._array = out = quickly(_mm.op.cpu, a, b)
+    t._array = out
     t._node = None
     if state.grad and (input._node is not None or mat2._node is not None):
         t._node = trace_two(_mm.op, input, mat2, True, out, t)
     return t
+
+
+def mm(input, mat2, *, out=None):
+    """Matrix product of two 2-d tensors."""
+    found = quick_mm(input, mat2) if out is None else None
+    if found is not None:
+        return found
+    return _mm(input, mat2) if out is None else _mm(input, mat2, out=out)
+
+
+publish(mm, _mm.op)
 
 
 @op(samples=BATCHES)
@@ -137,12 +153,21 @@ matmul.vjp(input=lambda g, other: matmul(g, other.transpose(-2, -1)), other=_mat
 _matmul = matmul
 
 
-@front(_matmul)
-def matmul(input, other):
+def matmul(input, other, *, out=None):
     """The product of vectors, matrices or batches of them: batch dims are broadcast.
 
     A vector is a row on the left and a column on the right; that dim is not in the result.
     """
+    found = quick_mm(input, other)
+    if found is None:
+        found = _any_matmul(input, other)
+    return found if out is None else into(out, found, "matmul")
+
+
+publish(matmul, _matmul.op)
+
+
+def _any_matmul(input: Any, other: Any) -> Any:
     check_product("matmul", input, other, 0, "other")
     a, b = input.ndim, other.ndim
     if a == b == 2:

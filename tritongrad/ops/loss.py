@@ -34,7 +34,7 @@ def pair(name: str, input: Any, target: Any) -> None:
         np.broadcast_shapes(*shapes)
     except ValueError:
         raise RuntimeError(
-            f"{name}: input {shapes[0]} and target {shapes[1]} do not broadcast: give them one shape"
+            f"{name}: input {shapes[0]} and target {shapes[1]} do not broadcast: make them alike"
         ) from None
 
 

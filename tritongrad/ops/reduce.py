@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.autograd.modes import state
+from tritongrad.autograd.modes import shared_quiet, state
+from tritongrad.autograd.record import trace_two
+from tritongrad.autograd.variable import new, registry
+from tritongrad.calling import publish
 from tritongrad.dtype import FLOAT32, FLOAT64, INT64, as_dtype, is_float
-from tritongrad.front import front, quickly, recorded
 from tritongrad.op import op
 from tritongrad.samples import Bools, Ints, Rand
 
@@ -59,21 +61,48 @@ sum.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, k
 _sum = sum
 
 
-def _add_up(a):
-    """One rounding to float32: the sum of so few in float64 is exact to far below it."""
-    return np.asarray(np.add.reduce(a, None, FLOAT64), FLOAT32)
+def _all_of(x, shape):
+    """The sum of everything, from the kernels of sum."""
+    kernel = _sum.op.cpu if type(x) is np.ndarray else _sum.op.device
+    return kernel(x, tuple(range(len(shape))), False, x.dtype)
 
 
-@front(_sum)
-def sum(input, dim=None, keepdim=False, dtype=None):
+@op(samples=[(Rand((3, 4)),), (Rand(()),), (Rand((0, 3)),)], cpu=_all_of, device=_all_of)
+def sum_of_all(input: Tensor, shape=None):
+    """Sum of all elements of a floating tensor: what sum() without dims is."""
+    return floating("sum", input), tuple(input.shape)
+
+
+sum_of_all.vjp(input=lambda g, shape: g.expand(shape))
+sum_of_all.op.node_name, _sum.op.node_name = "SumBackward0", "SumBackward1"
+ndarray, empty, add_up = np.ndarray, np.empty, np.add.reduce
+FEW = 1 << 16  # elements: their sum in float64 is exact to far below one rounding to float32
+
+
+def sum(input, dim=None, keepdim=False, dtype=None, *, axis=None, keepdims=None, out=None):
     """Sum over dims (all if none are given); integers and bools are summed as int64."""
-    if dim is None and dtype is None and not keepdim and not state.inference:
+    if dim is None and dtype is None and not keepdim and axis is keepdims is out is None:
         a = getattr(input, "_array", None)
-        if type(a) is np.ndarray and a.dtype is FLOAT32 and a.size < 1 << 16:
-            grad = input._node is not None and state.grad
-            args = (input, tuple(range(a.ndim)), False, FLOAT32)
-            return recorded(_sum.op, args, quickly(_add_up, a), grad)
-    return _sum(input, dim, keepdim, dtype)
+        if type(a) is ndarray and a.dtype is FLOAT32 and a.size < FEW:
+            total = empty((), FLOAT32)
+            try:
+                shared_quiet(add_up, a, None, FLOAT64, total)
+            except RuntimeError:  # another thread is in the shared context
+                state.quiet(add_up, a, None, FLOAT64, total)
+            t = new(registry.Tensor)
+            t._array = total
+            t._node = None
+            if input._node is not None and state.grad:
+                t._node = trace_two(sum_of_all.op, input, a.shape, False, total, t)
+            return t
+    if axis is None and keepdims is None and out is None:
+        return _sum(input, dim, keepdim, dtype)
+    dim = dim if axis is None else axis
+    keepdim = keepdim if keepdims is None else keepdims
+    return _sum(input, dim, keepdim, dtype, **({} if out is None else {"out": out}))
+
+
+publish(sum, _sum.op)
 
 
 @op(samples=[*OVER, (Rand((3, 4)), 1, False, as_dtype("float64"))])
@@ -225,8 +254,10 @@ def _quotient(g, result):
     return where(flat, 0, g / where(flat, 1, result))
 
 
-@op(samples=[(Rand(shape), p, dim, k) for p in (2.0, 1.0, 3.0, math.inf, 0.0) for shape, dim, k in (
-    ((3, 4), (0, 1), False), ((2, 3, 4), (1,), True))] + [(Rand((0, 3)), 2.0, 0, False)])  # fmt: skip
+NORMS = [(Rand((3, 4)), p, (0, 1), False) for p in (2.0, 1.0, 3.0, math.inf, 0.0)]
+
+
+@op(samples=[*NORMS, (Rand((2, 3, 4)), 2.0, 1, True), (Rand((0, 3)), 2.0, 0, False)])
 def norm(input: Tensor, p, dim, keepdim):
     """(sum |x| ** p) ** (1 / p) over dims; the largest or smallest |x| for p = inf or -inf."""
     pick = nonempty_dims if math.isinf(p) and p < 0 else dims_of
