@@ -202,26 +202,61 @@ class graph:
 
 
 def graphed(step: Callable, warmup: int = 3) -> Callable:
-    """A function that replays step's GPU work: its tensors keep their places
+    """step, recorded once and replayed: `fast = graphed(step); loss = fast(x, y)`
 
-    The first `warmup` calls run as they are, which compiles kernels and creates the optimizer's
-    state; the next one is recorded. From then on each call replays it and returns the same result
-    tensors with new contents. Write new inputs into the same input tensors with copy_().
+    The first `warmup` calls run as they are, which compiles kernels and makes the optimizer's
+    state; the next one is recorded. From then on a call copies its tensors into the places of the
+    recorded ones, replays, and returns the same result tensors with new contents. What step does
+    on the host is done no more: numbers, shapes and branches stay as they were recorded.
     """
-    state: dict[str, Any] = {"calls": 0, "graph": None, "result": None}
+    return Graphed(step, warmup)
 
-    def replayed() -> Any:
-        if state["graph"] is not None:
-            state["graph"].replay()
-            return state["result"]
-        state["calls"] += 1
-        if state["calls"] <= warmup:
-            return step()
+
+class Graphed:
+    """What graphed() returns; `graph` is the CUDAGraph once there is one"""
+
+    def __init__(self, step: Callable, warmup: int) -> None:
+        self.step = step
+        self.left = warmup
+        self.graph: CUDAGraph | None = None
+        self.places: list = []
+        self.result: Any = None
+
+    def __call__(self, *args: Any) -> Any:
+        if self.left > 0:
+            self.left -= 1
+            return self.step(*args)
+        recorded = self.graph or self._record(args)
+        self._fill(args)
+        recorded.replay()  # recording has run nothing, so the first time too
+        return self.result
+
+    def _record(self, args: tuple) -> CUDAGraph:
+        """Record step with copies of the tensors as its arguments"""
+        if any(_is_tensor(arg) and arg.requires_grad for arg in args):
+            raise ValueError("graphed: an argument requires a gradient; pass data only")
+        self.places = [arg.clone() if _is_tensor(arg) else arg for arg in args]
         recorded = CUDAGraph()
         with graph(recorded):
-            state["result"] = step()
-        state["graph"] = recorded
-        recorded.replay()  # recording runs nothing
-        return state["result"]
+            self.result = self.step(*self.places)
+        self.graph = recorded
+        return recorded
 
-    return replayed
+    def _fill(self, args: tuple) -> None:
+        """Copy new inputs into the places of the recorded ones"""
+        if len(args) != len(self.places):
+            raise TypeError(f"graphed: recorded with {len(self.places)} arguments, got {len(args)}")
+        for place, arg in zip(self.places, args, strict=True):
+            if _is_tensor(arg):
+                if tuple(arg.shape) != tuple(place.shape):
+                    raise ValueError(
+                        f"graphed: recorded with shape {tuple(place.shape)}, got "
+                        f"{tuple(arg.shape)}; make a second graphed step for it"
+                    )
+                place.copy_(arg)
+            elif arg != place:
+                raise ValueError(f"graphed: recorded with {place!r}, got {arg!r}; pass a tensor")
+
+
+def _is_tensor(value: Any) -> bool:
+    return hasattr(value, "data_ptr") and hasattr(value, "copy_")
