@@ -7,7 +7,7 @@ the result; the inner index of a product runs over (channel, r, s), kernel posit
 import triton
 import triton.language as tl
 
-from .matmul import multiply_tiles
+from .matmul import flushed, multiply_tiles
 
 
 # fmt: off
@@ -24,18 +24,16 @@ def conv2d(
     """
     pixels = batch * out_h * out_w
     down = tl.cdiv(pixels, BM)
-    group = tl.program_id(1)
     pixel = (tl.program_id(0) % down) * BM + tl.arange(0, BM)
     filter = (tl.program_id(0) // down) * BN + tl.arange(0, BN)
     image = (pixel // (out_h * out_w)).to(tl.int64)
     top = pixel // out_w % out_h * stride_h - pad_h
     left = pixel % out_w * stride_w - pad_w
     inner = channels * kernel_h * kernel_w
-    groups = tl.num_programs(1)
+    group, groups = tl.program_id(1), tl.num_programs(1)
     x += (image * groups + group)[:, None] * channels * height * width
     w += (group * filters + filter).to(tl.int64)[None, :] * inner
-    part = tl.zeros([BM, BN], SUM)
-    total = part
+    total, part = tl.zeros([BM, BN], SUM), tl.zeros([BM, BN], SUM)
     for step in range(tl.cdiv(inner, BK)):
         k = step * BK + tl.arange(0, BK)
         row = top[:, None] + (k // kernel_w % kernel_h * dil_h)[None, :]
@@ -46,9 +44,7 @@ def conv2d(
         a = tl.load(x + (channel * height + row) * width + col, inside, other=0)
         b = tl.load(w + k[:, None], (k < inner)[:, None] & (filter < filters)[None, :], other=0)
         part = multiply_tiles(a, b, part, MODE)
-        if FLUSH > 0 and (step + 1) % FLUSH == 0:
-            total += part
-            part = tl.zeros([BM, BN], SUM)
+        total, part = flushed(total, part, step, FLUSH)
     total += part
     plane = (image * groups + group)[:, None] * filters + filter[None, :]
     place = out + plane * out_h * out_w + (pixel % (out_h * out_w))[:, None]
@@ -63,13 +59,9 @@ def conv2d_grad_input(
     MODE: tl.constexpr, SUM: tl.constexpr, FLUSH: tl.constexpr,
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
 ):
-    """out[n, c, y, z] = sum over o, r, s of g at (y + pad - r * dil) / stride times w[o, c, r, s].
-
-    Only exact quotients inside g count. A program makes BM pixels of BN channels of a group.
-    """
+    """out[n, c, y, z] = sum of w[o, c, r, s] * g at (y + pad - r * dil) / stride, where whole"""
     pixels = batch * height * width
     down = tl.cdiv(pixels, BM)
-    group = tl.program_id(1)
     pixel = (tl.program_id(0) % down) * BM + tl.arange(0, BM)
     channel = (tl.program_id(0) // down) * BN + tl.arange(0, BN)
     image = (pixel // (height * width)).to(tl.int64)
@@ -77,11 +69,10 @@ def conv2d_grad_input(
     right = pixel % width + pad_w
     taps = kernel_h * kernel_w
     inner = filters * taps
-    groups = tl.num_programs(1)
+    group, groups = tl.program_id(1), tl.num_programs(1)
     g += (image * groups + group)[:, None] * filters * out_h * out_w
     w += tl.cast(group, tl.int64) * filters * channels * taps
-    part = tl.zeros([BM, BN], SUM)
-    total = part
+    total, part = tl.zeros([BM, BN], SUM), tl.zeros([BM, BN], SUM)
     for step in range(tl.cdiv(inner, BK)):
         k = step * BK + tl.arange(0, BK)
         y = bottom[:, None] - (k // kernel_w % kernel_h * dil_h)[None, :]
@@ -95,9 +86,7 @@ def conv2d_grad_input(
         tap = (filter[:, None] * channels + channel[None, :]) * taps + (k % taps)[:, None]
         b = tl.load(w + tap, (k < inner)[:, None] & (channel < channels)[None, :], other=0)
         part = multiply_tiles(a, b, part, MODE)
-        if FLUSH > 0 and (step + 1) % FLUSH == 0:
-            total += part
-            part = tl.zeros([BM, BN], SUM)
+        total, part = flushed(total, part, step, FLUSH)
     total += part
     plane = (image * groups + group)[:, None] * channels + channel[None, :]
     place = out + plane * height * width + (pixel % (height * width))[:, None]
@@ -114,23 +103,19 @@ def conv2d_grad_weight(
 ):
     """out[slice, o, c, r, s] = sum of g[n, o, y, z] * x[n, c, y * stride - pad + r * dil, ..].
 
-    Each slice sums `span` pixels; `sum_slices` adds them up. A program makes BM filters of BN
-    kernel positions (c, r, s) of a group.
+    Each slice sums `span` pixels. A program makes BM filters of BN positions (c, r, s) of a group.
     """
     depth = channels * kernel_h * kernel_w
     down = tl.cdiv(filters, BM)
-    group = tl.program_id(1)
-    groups = tl.num_programs(1)
+    group, groups = tl.program_id(1), tl.num_programs(1)
     filter = (tl.program_id(0) % down) * BM + tl.arange(0, BM)
     tap = (tl.program_id(0) // down) * BN + tl.arange(0, BN)
     channel = (tap // (kernel_h * kernel_w)).to(tl.int64)
-    top = tap // kernel_w % kernel_h * dil_h - pad_h
-    left = tap % kernel_w * dil_w - pad_w
+    top, left = tap // kernel_w % kernel_h * dil_h - pad_h, tap % kernel_w * dil_w - pad_w
     area = out_h * out_w
     pixels = batch * area
     first = tl.program_id(2) * span
-    part = tl.zeros([BM, BN], SUM)
-    total = part
+    total, part = tl.zeros([BM, BN], SUM), tl.zeros([BM, BN], SUM)
     for step in range(tl.cdiv(span, BK)):
         pixel = first + step * BK + tl.arange(0, BK)
         real = (pixel < pixels) & (pixel < first + span)
@@ -145,9 +130,7 @@ def conv2d_grad_weight(
         a = tl.load(g + plane * area + (pixel % area)[None, :],
                     (filter < filters)[:, None] & real[None, :], other=0)
         part = multiply_tiles(a, b, part, MODE)
-        if FLUSH > 0 and (step + 1) % FLUSH == 0:
-            total += part
-            part = tl.zeros([BM, BN], SUM)
+        total, part = flushed(total, part, step, FLUSH)
     total += part
     row = ((tl.program_id(2) * groups + group) * filters + filter).to(tl.int64)[:, None]
     there = (filter < filters)[:, None] & (tap < depth)[None, :]

@@ -39,6 +39,15 @@ def multiply_tiles(x, y, part, MODE: tl.constexpr):
         return tl.dot(x, y, part, input_precision=MODE, out_dtype=part.dtype)
 
 
+@triton.jit
+def flushed(total, part, step, FLUSH: tl.constexpr):
+    """(total, part) after a step: part moves into total every FLUSH steps, never if it is 0"""
+    if FLUSH > 0 and (step + 1) % FLUSH == 0:
+        total += part
+        part = tl.zeros_like(part)
+    return total, part
+
+
 # fmt: off
 @triton.jit
 def matmul(
@@ -64,8 +73,7 @@ def matmul(
     b_tile = b + k.to(tl.int64)[:, None] * s_b_row + col * s_b_col
     a_step = tl.cast(s_a_col, tl.int64) * BK
     b_step = tl.cast(s_b_row, tl.int64) * BK
-    part = tl.zeros([BM, BN], SUM)
-    total = part
+    total, part = tl.zeros([BM, BN], SUM), tl.zeros([BM, BN], SUM)
     for step in range(tl.cdiv(inner, BK)):
         left = inner - step * BK
         x = tl.load(a_tile, (row < rows) & (k[None, :] < left), other=0)
@@ -73,9 +81,7 @@ def matmul(
         part = multiply_tiles(x, y, part, MODE)
         a_tile += a_step
         b_tile += b_step
-        if FLUSH > 0 and (step + 1) % FLUSH == 0:
-            total += part
-            part = tl.zeros([BM, BN], SUM)
+        total, part = flushed(total, part, step, FLUSH)
     total += part
     place = out + (batch * rows + row) * cols + col
     tl.store(place, total.to(out.dtype.element_ty), (row < rows) & (col < cols))

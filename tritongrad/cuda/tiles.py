@@ -25,7 +25,7 @@ GPU = {
     "highest": (Tile(64, 64, 32, 4, 3), Tile(128, 128, 16, 8, 4)),
     "high": (Tile(64, 64, 32, 4, 3), Tile(128, 64, 32, 8, 3)),
     "medium": (Tile(64, 64, 32, 4, 3), Tile(128, 128, 32, 8, 3)),
-    "double": (Tile(64, 64, 16, 4, 3), Tile(64, 64, 16, 4, 3)),
+    "double": (Tile(64, 64, 16, 8, 3), Tile(64, 64, 16, 8, 3)),
     "integer": (Tile(32, 32, 16, 4, 2), Tile(32, 32, 16, 4, 2)),
     "long": (Tile(32, 32, 8, 4, 2), Tile(32, 32, 8, 4, 2)),
 }
@@ -34,8 +34,8 @@ CONVOLUTION = {
     "half": Tile(64, 64, 32, 4, 3),
     "highest": Tile(64, 32, 16, 4, 3),
     "high": Tile(64, 64, 16, 4, 3),
-    "medium": Tile(64, 64, 16, 4, 3),
-    "double": Tile(32, 32, 16, 4, 3),
+    "medium": Tile(64, 64, 16, 8, 3),
+    "double": Tile(32, 32, 16, 4, 2),
     "integer": Tile(32, 32, 8, 4, 2),
     "long": Tile(32, 32, 8, 4, 2),
 }
