@@ -83,7 +83,7 @@ def _run(name: str, func: Callable, inputs: Any) -> tuple[list, Any]:
         for t in given
     ]
     outputs = func(*args)
-    for o in (outputs,) if isinstance(outputs, Variable) else tuple(outputs):
+    for o in outputs if isinstance(outputs, (tuple, list)) else (outputs,):
         if not isinstance(o, Variable):
             raise TypeError(f"{name}: the function must return Tensors, got {type(o).__name__}")
     return args, _One((outputs,)) if isinstance(outputs, Variable) else tuple(outputs)
