@@ -42,7 +42,7 @@ def zero_dim(number: float, dtype: np.dtype) -> Any:
 def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     """The operands as arrays and numbers of one dtype, and the kernel for their device."""
     arrays = [_array_of(operation, i, x) for i, x in enumerate(operands)]
-    quick = _same_floats(operation, arrays)
+    quick = _same_floats(operation, arrays) if operation.check is None else None
     if quick is not None:
         return quick, operation.cpu
     kinds = {type(a) for a in arrays if hasattr(a, "dtype")}
@@ -68,6 +68,8 @@ def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     kernel = operation.cpu if on_cpu else operation.device
     if on_cpu and common in HALVES and not isinstance(kernel, np.ufunc):
         kernel = functools.partial(_in_float32, kernel, common)
+    elif on_cpu and operation.elementwise == "same" and not is_float(common):
+        kernel = functools.partial(_kept, kernel, common)
     return arrays, kernel
 
 
@@ -136,6 +138,12 @@ def _cast(a: Any, dtype: np.dtype, number_too: bool) -> Any:
             a = float(a)  # OverflowError beyond 1.8e308, as in PyTorch
         return np.array(a, dtype)
     return a if a.dtype == dtype else a.astype(dtype)
+
+
+def _kept(kernel: Callable, dtype: np.dtype, *arrays: Any) -> Any:
+    """Some ufuncs answer whole numbers in a floating type, bools in whole numbers."""
+    out = kernel(*arrays)
+    return out if out.dtype == dtype else out.astype(dtype)
 
 
 def _in_float32(kernel: Callable, dtype: np.dtype, *arrays: Any) -> Any:

@@ -19,14 +19,15 @@ def _zeros(g):
     return g.new_zeros(g.shape)
 
 
-def _no_bool(name: str, hint: str) -> Any:
+def _no_bool(text: str) -> Any:
     def check(dtype: np.dtype, operands: list) -> None:
         if dtype == BOOL:
-            raise RuntimeError(
-                f"{name}: the `-` operator with bool tensors is not supported, {hint}"
-            )
+            raise RuntimeError(text)
 
     return check
+
+
+_MINUS = "the `-` operator with bool tensors is not supported, use "
 
 
 def _whole(name: str) -> Any:
@@ -37,24 +38,19 @@ def _whole(name: str) -> Any:
     return check
 
 
+def _seen(x: Any, test: Any) -> bool:
+    """Whether test holds for a number, or for some element of an array that the host can see."""
+    return bool(np.any(test(x))) if isinstance(x, (int, float, np.ndarray)) else False
+
+
 def _not_zero(dtype: np.dtype, operands: list) -> None:
     """Integer division by a zero that the host can see raises, as Python's does."""
-    divisor = operands[1]
-    if category(dtype) < 2 and (
-        divisor == 0
-        if not hasattr(divisor, "dtype")
-        else isinstance(divisor, np.ndarray) and not divisor.all()
-    ):
+    if category(dtype) < 2 and _seen(operands[1], lambda divisor: divisor == 0):
         raise ZeroDivisionError("integer division or remainder by zero: the divisor contains a 0")
 
 
 def _no_negative_exponent(dtype: np.dtype, operands: list) -> None:
-    exponent = operands[1]
-    if category(dtype) < 2 and (
-        exponent < 0
-        if not hasattr(exponent, "dtype")
-        else isinstance(exponent, np.ndarray) and (exponent < 0).any()
-    ):
+    if category(dtype) < 2 and _seen(operands[1], lambda exponent: exponent < 0):
         raise RuntimeError(
             "pow: Integers to negative integer powers are not allowed: make one of them floating"
         )
@@ -69,7 +65,9 @@ add.vjp(input=lambda g: g, other=lambda g: g)
 
 
 @elementwise(
-    cpu=np.subtract, samples=binary(), check=_no_bool("sub", "use the `^` or `logical_xor()`")
+    cpu=np.subtract,
+    samples=binary(),
+    check=_no_bool(f"sub: {_MINUS}the `^` operator or `logical_xor()`"),
 )
 def sub(input, other):
     """Difference of every pair of elements; `alpha=` multiplies other."""
@@ -122,7 +120,9 @@ def _pow_exponent(g, input, exponent, result):
 pow.vjp(input=_pow_input, exponent=_pow_exponent)
 
 
-@elementwise(cpu=np.negative, samples=unary(), check=_no_bool("neg", "use `~` or `logical_not()`"))
+@elementwise(
+    cpu=np.negative, samples=unary(), check=_no_bool(f"neg: {_MINUS}`~` or `logical_not()`")
+)
 def neg(input):
     """-x"""
 
@@ -218,7 +218,9 @@ def abs(input):
 abs.vjp(input=lambda g, input: g * input.sign())
 
 
-@elementwise(cpu=np.sign, samples=unary(away=(0,)))
+@elementwise(
+    cpu=np.sign, samples=unary(away=(0,)), check=_no_bool("sign: refuses bool: use .to(int64)")
+)
 def sign(input):
     """-1, 0 or 1"""
 
