@@ -14,6 +14,15 @@ RANDOM = {name for name, op in REGISTRY.items() if op.group == "random"}
 OPERATIONS = [op for name, op in sorted(REGISTRY.items()) if name not in RANDOM]
 
 
+# What they give depends on the strides of the input, or they refuse some.
+OF_MEMORY = {"view", "as_strided"}
+
+
+def is_a_gradient(op: Op) -> bool:
+    """Half of another operation: it is only ever given floating tensors."""
+    return op.name.endswith("_backward") or op.name.startswith("cross_entropy_")
+
+
 def name_of(part: Any) -> str:
     """A sample, or a part of one, in few characters: 3x4, int3x4, [2x3,2x3], dim=1."""
     match part:
@@ -37,9 +46,4 @@ def case(op: Op, sample: tuple) -> Any:
 
 EVERY = [case(op, s) for op in OPERATIONS for s in op.samples]
 FIRST = [case(op, op.samples[0]) for op in OPERATIONS if op.samples]
-LARGEST = [
-    case(op, max(op.samples, key=lambda s: sum(isinstance(a, (Rand, Ints, Bools)) for a in s)))
-    for op in OPERATIONS
-    if op.samples
-]
 DIFFERENTIABLE = [case(op, s) for op in OPERATIONS if op.formulas for s in op.samples]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cases import EVERY, FIRST, OPERATIONS
-from references import REFERENCES, expected_value
+from cases import EVERY, FIRST, OF_MEMORY, OPERATIONS, is_a_gradient
+from references import REFERENCES, WITHOUT, expected_value
 
 from tritongrad.checks import (
     EXACT,
@@ -26,11 +26,8 @@ def test_every_operation_has_samples_and_a_docstring():
 
 
 def test_every_operation_has_a_reference_or_says_why_not():
-    from references import WITHOUT
-
-    names = {op.name for op in OPERATIONS}
-    assert not sorted(names - REFERENCES.keys() - WITHOUT.keys())
-    assert not sorted((names & REFERENCES.keys()) & WITHOUT.keys())
+    names = {op.name for op in OPERATIONS if op.group not in WITHOUT}
+    assert not sorted(names - REFERENCES.keys())
 
 
 @pytest.mark.parametrize(("op", "sample"), EVERY)
@@ -61,7 +58,7 @@ def test_floating_dtypes(op, sample, dtype, device):
         check_same(op, arguments, outputs, exact=False)
 
 
-@pytest.mark.parametrize(("op", "sample"), FIRST)
+@pytest.mark.parametrize(("op", "sample"), [c for c in FIRST if not is_a_gradient(c.values[0])])
 def test_integer_and_bool_dtypes(op, sample, device):
     kinds = {}
     if op.elementwise is not None:  # elsewhere an integer argument may be an index: only int64
@@ -77,7 +74,7 @@ def test_integer_and_bool_dtypes(op, sample, device):
 
 
 @pytest.mark.parametrize("layout", [*LAYOUTS[1:], "expanded"])
-@pytest.mark.parametrize(("op", "sample"), FIRST)
+@pytest.mark.parametrize(("op", "sample"), [c for c in FIRST if c.values[0].name not in OF_MEMORY])
 def test_layouts(op, sample, layout, device):
     arguments = materialise(sample, layout=layout, device=device)
     check_value(op, arguments, f" ({layout})")

@@ -98,11 +98,11 @@ def test_a_write_through_a_view_leaves_nothing_to_the_collector(no_collector):
 
 
 def test_backward_through_a_million_nodes_and_dropping_them():
-    start = time.perf_counter()
+    start = time.process_time()
     x, y = chain(1_000_000)
     y.backward()
     del y
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert x.grad.item() == 1.0
     assert seconds < 15
 

@@ -169,10 +169,12 @@ def check_gradient(op: Any, arguments: tuple[list, dict], second: bool = True) -
         swapped = replaced_all(arguments, lambda t: swap.get(id(t), t))
         return tuple(floating(outputs_of(op, swapped)))
 
+    rounded = any(t.dtype.itemsize < 8 for t in function(*leaves))  # a cast: differences are coarse
+    eps, atol = (1e-3, 1e-2) if rounded else (1e-6, 1e-5)
     try:
-        gradcheck(function, leaves)
+        gradcheck(function, leaves, eps=eps, atol=atol)
         if second:
-            gradgradcheck(function, leaves, atol=1e-4)
+            gradgradcheck(function, leaves, eps=eps, atol=10 * atol)
     except (GradcheckError, RuntimeError, AttributeError, TypeError) as error:
         raise CheckFailed(f"{op.name}: {error}") from error
 
