@@ -49,6 +49,8 @@ from .dtype import uint8 as uint8
 from .errors import OutOfMemoryError as OutOfMemoryError
 from .ops.masks import where as where
 from .printing import set_printoptions as set_printoptions
+from .precision import get_float32_matmul_precision as get_float32_matmul_precision
+from .precision import set_float32_matmul_precision as set_float32_matmul_precision
 from .random import Generator as Generator
 from .random import bernoulli as bernoulli
 from .random import default_generator as default_generator
@@ -88,10 +90,11 @@ _OPERATIONS = (
     "ops.elementwise",
     "ops.activation",
     "ops.compare",
+    "ops.statistics",  # before reduce: its forms of var, std and norm are the public ones
     "ops.reduce",
     "ops.scan",
-    "ops.statistics",
     "ops.linalg",
+    "ops.einsum",
     "ops.view",
     "ops.slices",
     "ops.split",

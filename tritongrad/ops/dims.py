@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tritongrad.autograd.variable import Variable
-from tritongrad.dtype import is_float
+from tritongrad.dtype import INT64, as_dtype, is_float
 
 
 def dims_of(name: str, input: Any, dim: Any) -> tuple:
@@ -41,7 +43,9 @@ def nonempty_dims(name: str, input: Any, dim: Any) -> tuple:
     dims = dims_of(name, input, dim)
     empty = [d for d in dims if input._array.shape[d] == 0]
     if empty:
-        raise IndexError(
+        of_all = dim is None or dim == () or name == "norm"
+        error = RuntimeError if of_all and not name.startswith("arg") else IndexError  # PyTorch's
+        raise error(
             f"{name}: expected reduction dim {empty[0]} to have non-zero size, got shape "
             f"{list(input.shape)}: there is no {name} of no elements"
         )
@@ -82,3 +86,12 @@ def floating(name: str, input: Any, argument: str = "input") -> Any:
             ".float()"
         )
     return input
+
+
+def summed(name: str, input: Any, dtype: Any) -> tuple[Any, np.dtype]:
+    """The input of a sum, and the dtype of the result: int64 for integers and bools."""
+    source = tensor(name, input)._array.dtype
+    if dtype is None:
+        return input, source if is_float(source) else INT64
+    target = as_dtype(dtype).numpy
+    return input if is_float(target) else input.detach(), target

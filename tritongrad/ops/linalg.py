@@ -41,7 +41,7 @@ BROADCAST = [
 ]
 
 
-def check_product(name: str, input: Any, other: Any, ndim: int, second: str = "mat2") -> None:
+def _check_product(name: str, input: Any, other: Any, ndim: int, second: str = "mat2") -> None:
     """TypeError or RuntimeError unless the two are tensors of ndim dims that can be multiplied."""
     for argument, t in (("input", input), (second, other)):
         if not isinstance(t, Variable):
@@ -72,7 +72,7 @@ def check_product(name: str, input: Any, other: Any, ndim: int, second: str = "m
 @op(samples=MATRICES)
 def mm(input: Tensor, mat2: Tensor):
     """Matrix product of two 2-d tensors."""
-    check_product("mm", input, mat2, 2)
+    _check_product("mm", input, mat2, 2)
     return input, mat2, Setting.precision
 
 
@@ -80,7 +80,7 @@ mm.vjp(input=lambda g, mat2: mm(g, mat2.t()), mat2=lambda g, input: mm(input.t()
 _mm = mm
 
 
-def quick_mm(input: Any, mat2: Any) -> Any:
+def _quick_mm(input: Any, mat2: Any) -> Any:
     """The product of two float32 matrices on the CPU; None if they are anything else."""
     a, b = getattr(input, "_array", None), getattr(mat2, "_array", None)
     if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype is FLOAT32):
@@ -101,7 +101,7 @@ def quick_mm(input: Any, mat2: Any) -> Any:
 
 def mm(input, mat2, *, out=None):
     """Matrix product of two 2-d tensors."""
-    found = quick_mm(input, mat2) if out is None else None
+    found = _quick_mm(input, mat2) if out is None else None
     if found is not None:
         return found
     return _mm(input, mat2) if out is None else _mm(input, mat2, out=out)
@@ -113,7 +113,7 @@ publish(mm, _mm.op)
 @op(samples=BATCHES)
 def bmm(input: Tensor, mat2: Tensor):
     """Matrix products of the pairs of two batches (b, n, k) and (b, k, m)."""
-    check_product("bmm", input, mat2, 3)
+    _check_product("bmm", input, mat2, 3)
     if input._array.shape[0] != mat2._array.shape[0]:
         raise RuntimeError(
             f"bmm: batch sizes {input._array.shape[0]} and {mat2._array.shape[0]} differ (input "
@@ -131,7 +131,7 @@ bmm.vjp(
 @op(samples=BROADCAST)
 def matmul(input: Tensor, other: Tensor):
     """Products of the matrices in the last two dims, broadcast over the others."""
-    check_product("matmul", input, other, 0, "other")
+    _check_product("matmul", input, other, 0, "other")
     try:
         np.broadcast_shapes(input._array.shape[:-2], other._array.shape[:-2])
     except ValueError:
@@ -158,7 +158,7 @@ def matmul(input, other, *, out=None):
 
     A vector is a row on the left and a column on the right; that dim is not in the result.
     """
-    found = quick_mm(input, other)
+    found = _quick_mm(input, other)
     if found is None:
         found = _any_matmul(input, other)
     return found if out is None else into(out, found, "matmul")
@@ -168,7 +168,7 @@ publish(matmul, _matmul.op)
 
 
 def _any_matmul(input: Any, other: Any) -> Any:
-    check_product("matmul", input, other, 0, "other")
+    _check_product("matmul", input, other, 0, "other")
     a, b = input.ndim, other.ndim
     if a == b == 2:
         return mm(input, other)
@@ -184,7 +184,7 @@ def _any_matmul(input: Any, other: Any) -> Any:
 @front()
 def dot(input, other):
     """Sum of the products of two vectors."""
-    check_product("dot", input, other, 1, "other")
+    _check_product("dot", input, other, 1, "other")
     return mm(input.unsqueeze(0), other.unsqueeze(1)).reshape(())
 
 
@@ -196,7 +196,7 @@ def mv(input, vec):
             f"mv: expected a matrix and a vector, got input {tuple(input.shape)} and vec "
             f"{tuple(vec.shape)}"
         )
-    check_product("mv", input, vec, 0, "vec")
+    _check_product("mv", input, vec, 0, "vec")
     return mm(input, vec.unsqueeze(1)).squeeze(1)
 
 

@@ -12,7 +12,8 @@ from tritongrad.front import front
 from . import activation, reduce
 from .dims import floating, tensor
 from .elementwise import where
-from .nn import cross_entropy_forward, cross_entropy_rows, log_softmax
+from .losses import cross_entropy_forward, cross_entropy_rows
+from .nn import log_softmax
 
 
 def reduced(name: str, losses: Any, reduction: str) -> Any:

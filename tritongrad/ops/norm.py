@@ -9,7 +9,7 @@ from tritongrad.op import op
 from tritongrad.samples import Rand
 
 from .dims import floating, tensor
-from .nn import given, on_device
+from .fused import given, on_device
 from .reduce import mean, sum, var
 
 Tensor = Any

@@ -11,13 +11,13 @@ from tritongrad.autograd.modes import shared_quiet, state
 from tritongrad.autograd.record import trace_two
 from tritongrad.autograd.variable import new, registry
 from tritongrad.calling import publish
-from tritongrad.dtype import FLOAT32, FLOAT64, INT64, as_dtype, is_float
+from tritongrad.dtype import FLOAT32, FLOAT64, as_dtype, is_float
 from tritongrad.op import op
 from tritongrad.samples import Bools, Ints, Rand
 
 from . import shape as shapes
 from .dims import check_dim as check_dim
-from .dims import count_of, dims_of, floating, kept, nonempty_dims, spread, tensor
+from .dims import count_of, dims_of, floating, kept, nonempty_dims, spread, summed, tensor
 from .elementwise import where
 
 Tensor = Any
@@ -39,15 +39,6 @@ AROUND = [
     (Rand((2, 3, 4)), (0, 2), 1, False),
     (Rand((0, 3)), 1, 1, False),
 ]
-
-
-def summed(name: str, input: Any, dtype: Any) -> tuple[Any, np.dtype]:
-    """The input of a sum, and the dtype of the result: int64 for integers and bools."""
-    source = tensor(name, input)._array.dtype
-    if dtype is None:
-        return input, source if is_float(source) else INT64
-    target = as_dtype(dtype).numpy
-    return input if is_float(target) else input.detach(), target
 
 
 @op(samples=[*SUMS, (Rand((3, 4)), 1, False, as_dtype("float64"))])
@@ -131,7 +122,7 @@ def prod(input: Tensor, dim=None, keepdim=False, dtype=None):
     return input, dims_of("prod", input, dim), keepdim, dtype
 
 
-def products_of_others(x: Any) -> Any:
+def _products_of_others(x: Any) -> Any:
     """For each element of the last dim the product of all others: no quotient, so zeros are right.
 
     Up a tree of pairs, then down: the others of an element are its pair's others times its partner.
@@ -141,7 +132,7 @@ def products_of_others(x: Any) -> Any:
         return x.new_ones(x.shape)
     half = n // 2
     left, right, odd = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    above = products_of_others(shapes.cat([left * right, odd], -1) if n % 2 else left * right)
+    above = _products_of_others(shapes.cat([left * right, odd], -1) if n % 2 else left * right)
     pair = above[..., :half]
     return shapes.cat([pair * right, pair * left, above[..., half:]], -1)
 
@@ -154,7 +145,7 @@ def _prod_input(g, input, dim, keepdim):
     order = [d for d in range(len(shape)) if d not in dim] + list(dim)
     moved = wide.permute(order)
     rows = moved.reshape([-1, count_of(shape, dim)])
-    others = products_of_others(rows).reshape(moved.shape)
+    others = _products_of_others(rows).reshape(moved.shape)
     return kept(g, shape, dim, keepdim) * others.permute(
         [order.index(d) for d in range(len(shape))]
     )
@@ -175,15 +166,15 @@ def amin(input: Tensor, dim=(), keepdim=False):
     return input, nonempty_dims("amin", input, dim), keepdim
 
 
-def share_ties(g, input, result, dim, keepdim):
+def _share_ties(g, input, result, dim, keepdim):
     """g in equal parts to the elements that equal the result; nan equals nan here."""
     shape = tuple(input.shape)
     tie = (input == kept(result, shape, dim, keepdim)).logical_or(input.isnan())
     return where(tie, kept(g, shape, dim, keepdim) / _sum(tie, dim, True), 0)
 
 
-amax.vjp(input=share_ties)
-amin.vjp(input=share_ties)
+amax.vjp(input=_share_ties)
+amin.vjp(input=_share_ties)
 
 
 def _index_args(name: str, input: Any, dim: Any, keepdim: bool) -> tuple:
@@ -273,7 +264,7 @@ def _norm_input(g, input, result, p, dim, keepdim):
     if p == 1:
         return g * input.sign()
     if math.isinf(p):
-        return share_ties(g, input.abs(), r, dim, True) * input.sign()
+        return _share_ties(g, input.abs(), r, dim, True) * input.sign()
     if p == 2:
         return input * _quotient(g, r)
     flat = input == 0

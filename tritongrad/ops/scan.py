@@ -8,8 +8,7 @@ from tritongrad.op import op
 from tritongrad.samples import Ints, Rand
 
 from . import shape as shapes
-from .dims import check_dim, tensor
-from .reduce import summed
+from .dims import check_dim, summed, tensor
 
 Tensor = Any
 
@@ -30,12 +29,12 @@ def cumsum(input: Tensor, dim, dtype=None):
     return input, check_dim("cumsum", dim, tensor("cumsum", input).ndim), dtype
 
 
-def from_the_end(g: Any, dim: int) -> Any:
+def _from_the_end(g: Any, dim: int) -> Any:
     """Running sums from the last element to the first."""
     return cumsum(g.flip([dim]), dim).flip([dim]) if g.ndim else g
 
 
-cumsum.vjp(input=lambda g, dim: from_the_end(g, dim))
+cumsum.vjp(input=lambda g, dim: _from_the_end(g, dim))
 
 
 @op(samples=ALONG)

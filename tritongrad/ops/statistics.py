@@ -57,10 +57,10 @@ def _extreme(name, whole, index, pair, input, dim, keepdim):
             )
         return whole(input)
     dim = check_dim(name, dim, tensor(name, input).ndim)
-    return picked(input, dim, index(input, dim, True), keepdim)
+    return _picked(input, dim, index(input, dim, True), keepdim)
 
 
-def picked(input: Any, dim: int, indices: Any, keepdim: bool) -> ValuesIndices:
+def _picked(input: Any, dim: int, indices: Any, keepdim: bool) -> ValuesIndices:
     """The elements at indices (of size 1 along dim), with their gradient to where they are from."""
     values = input.gather(dim, indices)
     if not keepdim and input.ndim:
@@ -161,7 +161,7 @@ def median(input, dim=None, keepdim=False):
     if input.is_floating_point():
         nans = input.detach().isnan()
         middle = where(reduce.any(nans, dim, True), reduce.argmax(nans.long(), dim, True), middle)
-    return picked(input, dim, middle, keepdim)
+    return _picked(input, dim, middle, keepdim)
 
 
 @front()
