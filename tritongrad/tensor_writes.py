@@ -76,4 +76,5 @@ class WriteMethods(TensorBase):
     masked_fill_ = writes.masked_fill_
     tril_ = writes.tril_
     triu_ = writes.triu_
+    _pick = writes.pick
     _put = writes.put

@@ -97,6 +97,11 @@ def index_copy_(self, dim, index, source):
     return index_put_(self, (*(ALL,) * dim, index), source)
 
 
+def pick(self, at):
+    """self[at] for an index that is parsed already."""
+    return index.getitem.op.call(self, at)
+
+
 def put(self, at, value, accumulate=False):
     """index_put_ for an index that is parsed already."""
     return run_inplace(index.index_put.op, "index_put_", (self, at, value, accumulate), _put)

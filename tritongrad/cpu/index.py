@@ -104,7 +104,7 @@ def _add_rows(x: Array, k: int, rows: Array, value: Array) -> None:
     wide = np.int64 if x.dtype.kind in "biu" else np.float64
     size = int(np.prod(x.shape[:k]))
     if x.ndim == k and wide is np.float64 and size <= 8 * rows.size:
-        x += np.bincount(rows, value, size).reshape(x.shape).astype(x.dtype)
+        x[...] = np.bincount(rows, value, size).reshape(x.shape) + x
         return
     order = np.argsort(rows, kind="stable")
     rows = rows[order]

@@ -10,10 +10,10 @@ from tritongrad.samples import Bools, Ints, Rand
 
 from .dims import check_dim
 from .sizes import shape_of
-from .slices import embed
 from .subscript import ALL, checked_picks, parse, viewed
 from .values import number_of, scalar_value, without_history
 from .view import broadcast_tensors
+from .winners import of_last_scattered, of_last_writes, padded
 
 Tensor = Any
 PLACES = [
@@ -86,14 +86,6 @@ def take_along_dim(input, indices, dim=None):
     return gather(input, d, indices)
 
 
-def _of_source(g: Any, dim: int, index: Any, shape: tuple) -> Any:
-    """The gradient of what was scattered: zeros for the part of it that index did not reach."""
-    got = g.gather(dim, index)
-    if len(shape) == 0 or got._array.shape == shape:
-        return got
-    return embed(got, shape, (*[slice(n) for n in got._array.shape], ...))
-
-
 @op(
     samples=[(*s[:2], Ints(s[2].shape, 0, 1), Rand(s[2].shape)) for s in PLACES[3:]]
     + [
@@ -117,7 +109,7 @@ def scatter(input: Tensor, dim, index: Tensor, src=None, value=None):
 
 scatter.vjp(
     input=lambda g, dim, index: g.scatter(dim, index, 0),
-    src=lambda g, dim, index, src_shape: _of_source(g, dim, index, src_shape),
+    src=lambda g, dim, index, src_shape: padded(of_last_scattered(g, dim, index), src_shape),
 )
 
 
@@ -139,7 +131,7 @@ def scatter_add(input: Tensor, dim, index: Tensor, src: Tensor):
 
 scatter_add.vjp(
     input=lambda g: g,
-    src=lambda g, dim, index, src_shape: _of_source(g, dim, index, src_shape),
+    src=lambda g, dim, index, src_shape: padded(g.gather(dim, index), src_shape),
 )
 
 
@@ -269,7 +261,9 @@ index_put.vjp(
     input=lambda g, indices, accumulate: (
         g if accumulate else index_put.op.call(g, indices, 0, False)
     ),
-    values=lambda g, indices: getitem.op.call(g, indices),
+    values=lambda g, indices, accumulate: (
+        g._pick(indices) if accumulate else of_last_writes(g, indices)
+    ),
 )
 
 
