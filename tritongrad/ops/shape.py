@@ -74,7 +74,8 @@ def _tensors(name: str, tensors: Any) -> list:
         )
     tensors = list(tensors)
     if not tensors:
-        raise RuntimeError(f"{name}: expected a non-empty list of Tensors")
+        error = ValueError if name == "cat" else RuntimeError  # PyTorch's
+        raise error(f"{name}: expected a non-empty list of Tensors")
     for i, t in enumerate(tensors):
         shape_of(name, t, f"tensors[{i}]")
     return tensors
