@@ -48,9 +48,9 @@ from .dtype import set_default_dtype as set_default_dtype
 from .dtype import uint8 as uint8
 from .errors import OutOfMemoryError as OutOfMemoryError
 from .ops.masks import where as where
-from .printing import set_printoptions as set_printoptions
 from .precision import get_float32_matmul_precision as get_float32_matmul_precision
 from .precision import set_float32_matmul_precision as set_float32_matmul_precision
+from .printing import set_printoptions as set_printoptions
 from .random import Generator as Generator
 from .random import bernoulli as bernoulli
 from .random import default_generator as default_generator
