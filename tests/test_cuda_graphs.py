@@ -174,3 +174,26 @@ for wrong in ((place,), (place, 3), (Tensor(on_gpu(np.ones((3, 4), f4))), 2)):
     wanted = ("2 arguments, got 1", "with 2, got 3", "shape (4, 4), got")
     for line, words in zip(lines[1:], wanted, strict=True):
         assert words in line
+
+
+def test_what_a_graph_uploads_is_a_copy_of_its_own():
+    told = run(
+        GRAPH
+        + """
+g, host = cuda.CUDAGraph(), np.arange(5.0)
+lib.fake_log_on(1)
+with cuda.graph(g):
+    y = on_gpu(host)
+log = lib.fake_log().decode()
+print("MemAllocHost 40" in log, "EventRecord" in log, len(g.capture.host))
+host[:] = 7
+print(g.capture.host[0], y.numpy())
+g.reset()
+print("MemFreeHost" in lib.fake_log().decode())
+"""
+    )
+    assert told.splitlines() == [
+        "True False 1",
+        "[0. 1. 2. 3. 4.] [0. 1. 2. 3. 4.]",
+        "True",
+    ]

@@ -1,4 +1,4 @@
-"""Every operation on the stand-in: all its kernels compile, load and launch for the architecture."""
+"""Every operation on the stand-in: all its kernels compile, load and launch for a GPU."""
 
 import pytest
 from standin import run

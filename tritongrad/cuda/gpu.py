@@ -186,11 +186,14 @@ class CudaDevice(Device):
         self.ready()
         if not array.nbytes:
             return
-        lane, address = here.lane, array.__array_interface__["data"][0]
+        lane = here.lane
+        if lane.capture is not None:
+            array = lane.capture.own_copy(array)
+        address = array.__array_interface__["data"][0]
         result = cu.cuMemcpyHtoDAsync(ptr, address, array.nbytes, lane.handle)
         driver.check(result, "cuMemcpyHtoDAsync", f"{array.nbytes} bytes")
         pinned = pinned_owner(array)  # the driver has copied memory that is not pinned by now
-        if pinned is not None:
+        if pinned is not None and lane.capture is None:
             mark_used(pinned, lane)
             if not non_blocking:
                 driver.check(cu.cuStreamSynchronize(lane.handle), "cuStreamSynchronize")

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import cuda.bindings.driver as cu
+import numpy as np
 
 from tritongrad.cuda.driver import check, forked
 from tritongrad.cuda.gpu import gpu
 from tritongrad.cuda.memory import Blocks
+from tritongrad.cuda.pinned import pin
 from tritongrad.cuda.streams import Lane, Stream, current_lane
 
 MODES = {
@@ -37,11 +39,18 @@ class Capture:
         self.owned: list[tuple[int, int]] = []  # all that was ever obtained for it
         self.deferred: list[tuple[Any, int, int]] = []  # older memory freed while recording
         self.kept: set = set()
+        self.host: list = []  # what uploads read again at every replay
         self.open = True
 
     def keep(self, *storages: Any) -> None:
         """Memory that the graph reads or writes lives as long as the graph."""
         self.kept.update(s for s in storages if s.home is not self.blocks)
+
+    def own_copy(self, array: np.ndarray) -> np.ndarray:
+        """A page-locked copy of what is uploaded, for the graph to read when it is replayed."""
+        with relaxed():
+            self.host.append(pin(array, self.lane.device))
+        return self.host[-1]
 
     def obtain(self, size: int) -> int:
         """New memory for the graph, from outside the recorded stream"""
@@ -61,6 +70,7 @@ class Capture:
     def close(self) -> None:
         """Give all memory back; only once the graph cannot run any more."""
         self.kept.clear()
+        self.host.clear()
         memory = self.lane.device.memory
         for home, size, block in self.deferred:
             if not home.give(size, block):
