@@ -191,6 +191,7 @@ def _linear(input: np.ndarray, weight: np.ndarray, bias: Any = None) -> np.ndarr
 
 ARRAYS = {  # the whole result, in the form of the operation's samples
     "sum": _reduction(np.sum),
+    "sum_of_all": np.sum,
     "mean": _reduction(lambda x, **o: np.sum(x, **o) / (x.size / max(np.sum(x, **o).size, 1))),
     "prod": _reduction(np.prod),
     "amax": _reduction(np.max),
