@@ -94,8 +94,7 @@ def represent(t: Any, contents: str | None = None) -> str:
         suffixes.append(f"grad_fn=<{node.name()}>")
     elif t.requires_grad:
         suffixes.append("requires_grad=True")
-    text = _with_suffixes(prefix + contents, suffixes, len(prefix))
-    return f"Parameter containing:\n{text}" if type(t).__name__ == "Parameter" else text
+    return _with_suffixes(prefix + contents, suffixes, len(prefix))
 
 
 def _values(t: Any, indent: int) -> str:
