@@ -12,8 +12,8 @@ from .autograd.modes import quiet, shared_quiet, state
 from .autograd.record import trace_one, trace_two
 from .autograd.variable import INFERENCE, Variable, new, registry
 from .calling import ALIASES, into, publish
-from .cpu import large
-from .cpu.large import LARGE
+from .cpu.large import LARGE, fits
+from .cpu.large import elementwise as large_map
 from .dtype import FLOAT32, FLOAT64
 from .op import Op, finish
 from .operands import broadcast_error, prepare, zero_dim
@@ -77,13 +77,8 @@ def _unary(operation: Op) -> Callable:
         if kernel is None:
             kernel = operation.cpu
         try:
-            if a.size < LARGE:
-                result = shared_quiet(kernel, a)
-            else:
-                result = quiet(large.elementwise, kernel, a)
-        except RuntimeError:  # another thread is in the shared context
-            result = state.quiet(kernel, a)
-        except TypeError:  # a ufunc of integers: say what it takes
+            result = shared_quiet(kernel, a) if a.size < LARGE else quiet(large_map, kernel, a)
+        except (RuntimeError, TypeError):  # a busy context, or floats where there may be none
             return run(operation, (input,))
         if type(result) is not ndarray:
             result = np.asarray(result)
@@ -92,8 +87,6 @@ def _unary(operation: Op) -> Callable:
         t._node = None
         if input._node is not None and state.grad:
             t._node = trace_one(operation, input, result, t)
-        elif state.inference:
-            t._version = INFERENCE
         return t
 
     return entry
@@ -107,46 +100,32 @@ def _binary(operation: Op) -> Callable:
         if out is not None or alpha is not None:
             return _bind(operation, (input, other), {"out": out, "alpha": alpha})
         # The quick way: two float32 (or two float64) arrays of NumPy, or one and a number.
-        try:
-            a = input._array
-            d = a.dtype
-        except AttributeError:
+        a = getattr(input, "_array", None)
+        if type(a) is not ndarray:
             return run(operation, (input, other))
-        if type(a) is not ndarray or not (d is FLOAT32 or d is FLOAT64):
+        d = a.dtype
+        if not (d is FLOAT32 or d is FLOAT64):
             return run(operation, (input, other))
-        kind = type(other)
-        if kind is float or kind is int:
+        b = getattr(other, "_array", None)
+        is_tensor = b is not None
+        if not is_tensor and (type(other) is float or type(other) is int):
             b = zero_dim(other, d)
-            is_tensor = False
-        else:
-            b = getattr(other, "_array", None)
-            if type(b) is not ndarray or b.dtype is not d:
-                return run(operation, (input, other))
-            is_tensor = True
+        if type(b) is not ndarray or b.dtype is not d:
+            return run(operation, (input, other))
         if kernel is None:
             kernel = operation.cpu
         try:
-            if a.size < LARGE:
-                result = shared_quiet(kernel, a, b)
-            else:
-                result = quiet(large.elementwise, kernel, a, b)
-        except RuntimeError:  # another thread is in the shared context
-            result = state.quiet(kernel, a, b)
-        except ValueError:
-            raise broadcast_error(operation, (input, other)) from None
-        except TypeError:  # a ufunc of integers: say what it takes
+            large = a.size >= LARGE
+            result = quiet(large_map, kernel, a, b) if large else shared_quiet(kernel, a, b)
+        except (RuntimeError, TypeError, ValueError):  # run() says what is wrong, if anything is
             return run(operation, (input, other))
         if type(result) is not ndarray:
             result = np.asarray(result)
         t = new(registry.Tensor)
         t._array = result
+        t._node = None
         if (input._node is not None or (is_tensor and other._node is not None)) and state.grad:
-            t._node = None
             t._node = trace_two(operation, input, other, is_tensor, result, t)
-        else:
-            t._node = None
-            if state.inference:
-                t._version = INFERENCE
         return t
 
     return entry
@@ -186,8 +165,8 @@ def _bind(operation: Op, args: tuple, named: dict) -> Any:
 def run(operation: Op, operands: tuple) -> Any:
     """The general way: any device, any mixture of dtypes, numbers and absent bounds."""
     arrays, kernel = prepare(operation, operands)
-    if large.fits(arrays):
-        arrays, kernel = [kernel, *arrays], large.elementwise
+    if fits(arrays):
+        arrays, kernel = [kernel, *arrays], large_map
     try:
         out = quiet(kernel, *arrays)
     except ValueError:

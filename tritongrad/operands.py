@@ -44,6 +44,8 @@ def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     arrays = [_array_of(operation, i, x) for i, x in enumerate(operands)]
     quick = _same_floats(operation, arrays) if operation.check is None else None
     if quick is not None:
+        if operation.check is not None:
+            operation.check(quick[-1].dtype, quick[operation.conditions :])
         return quick, operation.cpu
     kinds = {type(a) for a in arrays if hasattr(a, "dtype")}
     if len(kinds) > 1:

@@ -28,85 +28,104 @@ def backward(
     With `targets` (edges) only what leads to them runs; their gradients are returned, and unless
     `accumulate` leaves keep their `grad`.
     """
+    edges, grads = zip(*roots, strict=True)
+    wanted = None if targets is None else {id(t) for t in targets}
+    needed = None if wanted is None else _leading_to(wanted, edges)
+    run = Pass(retain_graph, create_graph, wanted, needed)
     before, state.grad = state.grad, create_graph
     try:
-        roots = list(roots)
-        needed = None if targets is None else _leading_to({id(t) for t in targets}, roots)
-        return _run(roots, retain_graph, create_graph, targets, accumulate, needed)
+        run.nodes(edges, grads)
+        del grads, roots  # else the gradients would look shared to is_unshared
+        run.leaves_last(accumulate)
     finally:
         state.grad = before
+    return run.found
 
 
-def _run(
-    roots: list,
-    retain_graph: bool,
-    create_graph: bool,
-    targets: Sequence | None,
-    accumulate: bool,
-    needed: set | None,
-) -> dict:
-    pending: dict[int, Any] = {}  # id of an edge -> the sum of what has come in so far
-    heap: list[tuple[int, Any]] = []
-    leaves: list = []
-    found: dict[int, Any] = {}
-    wanted = () if targets is None else {id(t) for t in targets}
-    edges: Sequence = [edge for edge, _ in roots]
-    grads: Any = [g for _, g in roots]
-    del roots
-    while True:
-        for i, edge in enumerate(edges):
-            g = grads[i]
-            if edge is None or g is None or (needed is not None and id(edge) not in needed):
-                continue
-            is_leaf = isinstance(edge, Variable)
-            like = edge._array if is_leaf else edge
-            array = g._array
-            if array.shape != like.shape or array.dtype is not like.dtype:
-                g = fit(g, like)
-            key = id(edge)
-            if key in pending:
-                pending[key] = pending[key] + g
-                continue
-            pending[key] = g
-            if is_leaf:
-                leaves.append(edge)
-            else:
-                heapq.heappush(heap, (-edge.seq, edge))
-        g = grads = array = None  # else a gradient would look shared to is_unshared
-        if not heap:
-            break
-        node = heapq.heappop(heap)[1]
-        key = id(node)
-        g = pending.pop(key)
+class Pass:
+    """One run of backward: what is on its way, and what was asked for.
+
+    `pending`  id of an edge -> the sum of the gradients that have come in so far
+    `wanted`   ids of the edges whose gradients go to `found`; `needed`: of those that lead there
+    """
+
+    def __init__(
+        self, retain_graph: bool, create_graph: bool, wanted: set | None, needed: set | None
+    ) -> None:
+        self.retain_graph = retain_graph
+        self.create_graph = create_graph
+        self.wanted = wanted
+        self.needed = needed
+        self.pending: dict[int, Any] = {}
+        self.leaves: list = []
+        self.found: dict[int, Any] = {}
+
+    def nodes(self, edges: Sequence, grads: Any) -> None:
+        """The loop: hand gradients on along edges, take the latest Node, ask it for the next."""
+        pending, needed = self.pending, self.needed
+        heap: list[tuple[int, Any]] = []
+        while True:
+            for i, edge in enumerate(edges):
+                g = grads[i]
+                if edge is None or g is None or (needed is not None and id(edge) not in needed):
+                    continue
+                is_leaf = isinstance(edge, Variable)
+                like = edge._array if is_leaf else edge
+                array = g._array
+                if array.shape != like.shape or array.dtype is not like.dtype:
+                    g = fit(g, like)
+                key = id(edge)
+                if key in pending:
+                    pending[key] = pending[key] + g
+                    continue
+                pending[key] = g
+                if is_leaf:
+                    self.leaves.append(edge)
+                else:
+                    heapq.heappush(heap, (-edge.seq, edge))
+            g = grads = array = None  # else a gradient would look shared to is_unshared
+            if not heap:
+                break
+            node = heapq.heappop(heap)[1]
+            edges, grads = self.visit(node, pending.pop(id(node)), heap)
+
+    def visit(self, node: Any, g: Any, heap: list) -> tuple[Sequence, Any]:
+        """Run the hooks and the formulas of a Node: its edges, and a gradient for each."""
         if node.hooks:
             g = _run_hooks(node.hooks, g, node.name())
-        if key in wanted:
-            found[key] = g
-        edges = node.edges
+        if self.wanted is not None and id(node) in self.wanted:
+            self.found[id(node)] = g
         if type(node) is Output:
-            _hand_over(node, g, pending, heap)
-            edges = ()
-        elif needed is not None and not any(id(e) in needed for e in edges):
-            edges = ()
-        else:
-            grads = node.vjp(g, create_graph)
-            if anomaly:
-                _check_anomaly(node, grads)
-            if not retain_graph:
-                node.release()
-            if len(grads) != len(edges):
-                raise RuntimeError(f"{node.name()}: {len(grads)} gradients for {len(edges)} inputs")
-    for leaf in leaves:
-        key = id(leaf)
-        g = pending.pop(key)
-        hooks = getattr(leaf, "_hooks", None)
-        if hooks:
-            g = _run_hooks(hooks, g, "AccumulateGrad")
-        if key in wanted:
-            found[key] = g
-        if accumulate and (targets is None or key in wanted):
-            accumulate_grad(leaf, g, create_graph)
-    return found
+            _hand_over(node, g, self.pending, heap)
+            return (), None
+        edges = node.edges
+        needed = self.needed
+        if needed is not None and not any(id(e) in needed for e in edges):
+            return (), None
+        grads = node.vjp(g, self.create_graph)
+        if anomaly:
+            _check_anomaly(node, grads)
+        if not self.retain_graph:
+            node.release()
+        if len(grads) != len(edges):
+            raise RuntimeError(f"{node.name()}: {len(grads)} gradients for {len(edges)} inputs")
+        return edges, grads
+
+    def leaves_last(self, accumulate: bool) -> None:
+        """Hooks of leaves see the whole gradient, once; then it is added to `grad`."""
+        wanted = self.wanted
+        for leaf in self.leaves:
+            key = id(leaf)
+            g = self.pending.pop(key)
+            hooks = getattr(leaf, "_hooks", None)
+            if hooks:
+                g = _run_hooks(hooks, g, "AccumulateGrad")
+            if wanted is not None:
+                if key not in wanted:
+                    continue
+                self.found[key] = g
+            if accumulate:
+                accumulate_grad(leaf, g, self.create_graph)
 
 
 def _hand_over(output: Output, g: Any, pending: dict, heap: list) -> None:
@@ -186,10 +205,10 @@ def _run_hooks(hooks: dict, g: Any, name: str) -> Any:
     return g
 
 
-def _leading_to(targets: set[int], roots: list) -> set[int]:
+def _leading_to(targets: set[int], roots: Sequence) -> set[int]:
     """The ids of the edges from which some target can be reached (targets among them)."""
     reaches: dict[int, bool] = {}
-    stack = [(edge, False) for edge, _ in roots]
+    stack = [(edge, False) for edge in roots]
     while stack:
         edge, done = stack.pop()
         if edge is None or (id(edge) in reaches and not done):
