@@ -9,6 +9,7 @@ from .ops import (
     compare,
     elementwise,
     linalg,
+    nn,
     reduce,
     scan,
     statistics,
@@ -127,6 +128,8 @@ class MathMethods(TensorBase):
     std = statistics.std
     norm = statistics.norm
     logsumexp = reduce.logsumexp
+    softmax = nn.softmax
+    log_softmax = nn.log_softmax
     median = statistics.median
     quantile = statistics.quantile
     count_nonzero = statistics.count_nonzero
