@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.modes import state
+from .autograd.modes import quiet, state
 from .autograd.variable import INFERENCE, Variable, wrap
 from .devices import as_device, device, device_of_array, move, place, seam
 from .dtype import BY_NUMPY, as_dtype, get_default_dtype
@@ -64,9 +64,9 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     Floats become the default dtype and ints int64, unless `dtype` says otherwise; NumPy arrays
     keep their dtype. Raises ValueError for ragged lists.
     """
-    array = array_of(data, "tensor")
+    array = array_of(data, "tensor", dtype)
     if dtype is not None:
-        array = array.astype(as_dtype(dtype).numpy)
+        array = quiet(array.astype, as_dtype(dtype).numpy)
     elif array is data or isinstance(data, Variable) or array.base is not None:
         array = array.copy()
     if isinstance(data, Variable) and device is None:
@@ -74,8 +74,11 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     return finish(move(array, as_device(device)), requires_grad)
 
 
-def array_of(data: Any, name: str) -> Any:
-    """The array meant by Python values, in PyTorch's dtypes; arrays and tensors as they are."""
+def array_of(data: Any, name: str, dtype: Any = None) -> Any:
+    """The array meant by Python values, in PyTorch's dtypes; arrays and tensors as they are.
+
+    With a dtype Python's floats stay float64, for it to be rounded from.
+    """
     if isinstance(data, Variable):
         return data._array
     if isinstance(data, np.ndarray):
@@ -91,7 +94,7 @@ def array_of(data: Any, name: str) -> Any:
             f"{name}: the nested lists are ragged: every list at one depth must have one length"
         ) from None
     if array.dtype == np.float64 or array.size == 0:
-        return array.astype(get_default_dtype().numpy)
+        return quiet(array.astype, get_default_dtype().numpy) if dtype is None else array
     if array.dtype.kind == "O" and all(isinstance(x, int) for x in array.flat):
         raise OverflowError(f"{name}: an integer does not fit into int64")
     return checked(array, name)
@@ -120,7 +123,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """data as a tensor: the tensor itself, or the same memory as a NumPy array, where possible."""
     if isinstance(data, Tensor):
         return data if dtype is None and device is None else data.to(device=device, dtype=dtype)
-    array = array_of(data, "as_tensor")
+    array = array_of(data, "as_tensor", dtype)
     if dtype is not None:
         array = array.astype(as_dtype(dtype).numpy, copy=False)
     return finish(move(array, as_device(device)), False)
