@@ -42,7 +42,7 @@ def train(steps: int, device: str, seed: int = 0) -> list[float]:
 
 def main(words: list[str] | None = None) -> list[float]:
     """Train as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="Fit a two-layer network to random data.")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--device", default="cuda" if tg.cuda.is_available() else "cpu")
     parser.add_argument("--seed", type=int, default=0)

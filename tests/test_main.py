@@ -120,6 +120,31 @@ def test_a_file_without_marks_is_left_alone(text):
         optable.updated(text)
 
 
+def test_every_switch_is_documented():
+    code = [*ROOT.glob("tritongrad/**/*.py"), ROOT / "dev.py"]
+    used = {
+        name for f in code for name in re.findall(r"\bTRITONGRAD_[A-Z_]+\b", f.read_text("utf-8"))
+    }
+    text = (ROOT / "docs" / "debugging.md").read_text(encoding="utf-8")
+    assert sorted(used) == sorted(set(re.findall(r"^\| `(TRITONGRAD_[A-Z_]+)", text, re.M)))
+
+
+def test_the_graph_in_the_docs_is_up_to_date(tmp_path):
+    demo.write_graph(tmp_path / "graph.svg")
+    kept = (ROOT / "docs" / "graph.svg").read_text(encoding="utf-8")
+    assert (tmp_path / "graph.svg").read_text(encoding="utf-8") == kept
+
+
+def test_the_program_in_the_readme_is_the_one_that_is_shown(capsys):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    program = text.partition("```python\n")[2].partition("```")[0]
+    assert len(program.splitlines()) <= 20
+    exec(compile(program.replace("501", "201"), "README.md", "exec"), {})
+    steps = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [step for step, _ in steps] == ["100", "200"]
+    assert float(steps[0][1]) > 10 * float(steps[1][1])
+
+
 def test_the_table_in_the_readme_is_up_to_date():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert optable.updated(text) == text, "run: python -m tritongrad ops --write README.md"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 SANS = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -30,7 +31,7 @@ def number(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def points(xy: list[tuple[float, float]]) -> str:
+def points(xy: Sequence[tuple[float, float]]) -> str:
     """The `points` of a polyline."""
     return " ".join(f"{number(float(x))},{number(float(y))}" for x, y in xy)
 
