@@ -11,7 +11,7 @@ from typing import Any
 from .calling import publish, with_aliases
 
 
-def front(entry: Callable | None = None) -> Callable:
+def front(entry: Callable | None = None) -> Callable[[Callable], Callable[..., Any]]:
     """Declare the public function that leads to an operation, or to several of them.
 
     It understands NumPy's names of its arguments and `out=`, as operations do.
