@@ -12,6 +12,17 @@ from .autograd import is_grad_enabled as is_grad_enabled
 from .autograd import is_inference_mode_enabled as is_inference_mode_enabled
 from .autograd import no_grad as no_grad
 from .autograd import set_grad_enabled as set_grad_enabled
+from .comparing import allclose as allclose
+from .comparing import broadcast_shapes as broadcast_shapes
+from .comparing import equal as equal
+from .comparing import is_floating_point as is_floating_point
+from .comparing import is_tensor as is_tensor
+from .comparing import isclose as isclose
+from .comparing import numel as numel
+from .comparing import promote_types as promote_types
+from .comparing import result_type as result_type
+from .cpu.team import get_num_threads as get_num_threads
+from .cpu.team import set_num_threads as set_num_threads
 from .create import arange as arange
 from .create import as_tensor as as_tensor
 from .create import asarray as asarray
@@ -106,7 +117,7 @@ _OPERATIONS = (
     "ops.order",
     "ops.nn",
 )
-_LAZY = (
+_LAZY = ("accelerator", "backends", "cuda", "kernels", "nn", "optim", "testing", "utils")
     "cuda",
     "nn",
     "optim",
