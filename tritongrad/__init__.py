@@ -118,17 +118,6 @@ _OPERATIONS = (
     "ops.nn",
 )
 _LAZY = ("accelerator", "backends", "cuda", "kernels", "nn", "optim", "testing", "utils")
-    "cuda",
-    "nn",
-    "optim",
-    "utils",
-    "testing",
-    "kernels",
-    "backends",
-    "profiler",
-    "accelerator",
-)
-_LAZY_FUNCTIONS = {"draw": ".drawing", "plot": ".plotting"}
 _NOT_PUBLIC = ("slices", "embed", "copy", "zero", "embedding_backward")
 
 
