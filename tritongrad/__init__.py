@@ -118,6 +118,7 @@ _OPERATIONS = (
     "ops.nn",
 )
 _LAZY = ("accelerator", "backends", "cuda", "kernels", "nn", "optim", "testing", "utils")
+_LAZY_FUNCTIONS = {"draw": ".drawing", "plot": ".plotting"}
 _NOT_PUBLIC = ("slices", "embed", "copy", "zero", "embedding_backward")
 
 
