@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -189,10 +190,15 @@ def describe(vertex: Any, name: str | None, is_root: bool) -> Box:
     detail = f"{size} {like.dtype}"
     if leaf:
         return Box("leaf", name or "leaf", detail)
-    operation = getattr(vertex, "op", None)
-    title = operation.name.strip("_") if operation is not None else vertex.name()
+    title = operation_of(vertex)
     title = f"{name} = {title}" if name else title
     return Box("result" if is_root else "operation", title, detail)
+
+
+def operation_of(node: Node) -> str:
+    """What a user calls the operation: sum for SumBackward1, ClampMin becomes clamp_min."""
+    words = re.sub(r"Backward\d*$", "", node.name())
+    return re.sub(r"(?<=.)(?=[A-Z])", "_", words).lower() if hasattr(node, "op") else words
 
 
 def element_arrow() -> str:
