@@ -6,7 +6,7 @@ import numpy as np
 
 from tritongrad.dtype import FLOAT32
 
-from .reduce import total
+from .reduce import largest, total
 
 Array = np.ndarray
 
@@ -23,7 +23,7 @@ def _along(dim: int, x: Array) -> tuple:
 def _shifted(x: Array, dim: tuple) -> Array:
     """x minus its largest element along dim, in float32 at least."""
     x = wide(x)
-    return x - np.maximum.reduce(x, dim, None, None, True, initial=-np.inf)
+    return x - largest(x, dim, None, None, True, initial=-np.inf)
 
 
 def softmax(x: Array, dim: int) -> Array:

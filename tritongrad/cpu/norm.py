@@ -38,8 +38,8 @@ def layer_norm_forward(
     away = np.subtract(x, mean, dtype=FLOAT64)
     rstd = 1 / np.sqrt(total(away * away, dim, True) / n + eps)
     wide = FLOAT64 if x.dtype == FLOAT64 else FLOAT32
-    rows = [t.reshape(-1).astype(wide) for t in (mean, rstd)]
-    return _scaled(away * rstd, weight, bias, x.dtype), *rows
+    result = _scaled(away * rstd, weight, bias, x.dtype)
+    return result, mean.reshape(-1).astype(wide), rstd.reshape(-1).astype(wide)
 
 
 def _rows(x: Array, ndim: int, mean: Array, rstd: Array) -> tuple[Array, Array]:

@@ -7,12 +7,19 @@ length, strided or expanded, where NumPy's own float32 sum only holds that for c
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from tritongrad.dtype import FLOAT32, FLOAT64, INT64
 
 Array = np.ndarray
+add: Any = np.add.reduce  # NumPy's stubs do not know positional keepdims and out
+multiply: Any = np.multiply.reduce
+largest: Any = np.maximum.reduce
+smallest: Any = np.minimum.reduce
+some: Any = np.logical_or.reduce
+every: Any = np.logical_and.reduce
 BLOCK = 1 << 16  # elements converted at a time: they stay in the second-level cache
 LONG = 1 << 14  # a row is summed in pieces of this length
 HALVED = 512  # float32 elements: their halves are added first, which costs u sum|x| at most
@@ -23,7 +30,7 @@ def sum(x: Array, dim: tuple, keepdim: bool, dtype: np.dtype) -> Array:
     if x.dtype.kind == "b" or dtype.kind in "iu":
         wide = INT64 if dtype.kind in "biu" else FLOAT64
         x = x if x.dtype.kind in "biu" else x.astype(dtype)
-        return np.add.reduce(x, dim, wide, None, keepdim).astype(dtype, copy=False)
+        return add(x, dim, wide, None, keepdim).astype(dtype, copy=False)
     if dtype.itemsize < x.dtype.itemsize and x.dtype.kind == "f":
         x = x.astype(dtype)
     return _narrow(total(x, dim, keepdim), dtype)
@@ -37,8 +44,8 @@ def mean(x: Array, dim: tuple, keepdim: bool, dtype: np.dtype) -> Array:
 def prod(x: Array, dim: tuple, keepdim: bool, dtype: np.dtype) -> Array:
     if dtype.kind in "biu":
         x = x.astype(dtype, copy=False)
-        return np.multiply.reduce(x, dim, dtype, None, keepdim)
-    return _narrow(np.multiply.reduce(x, dim, FLOAT64, None, keepdim), dtype)
+        return multiply(x, dim, dtype, None, keepdim)
+    return _narrow(multiply(x, dim, FLOAT64, None, keepdim), dtype)
 
 
 def _narrow(x: Array, dtype: np.dtype) -> Array:
@@ -52,7 +59,7 @@ def total(x: Array, dim: tuple, keepdim: bool = False) -> Array:
     if len(dim) == 1 and x.size <= BLOCK and x.shape[dim[0]] < GROUP:
         after = math.prod(x.shape[dim[0] + 1 :])
         if after > 1 or dim[0] == x.ndim - 1:  # what _columns and _rows come to
-            return np.add.reduce(x.astype(FLOAT64, "C", copy=False), dim, None, None, keepdim)
+            return add(x.astype(FLOAT64, "C", copy=False), dim, None, None, keepdim)
     shape = x.shape
     for first, last in _runs(dim):
         if last > first and not x.flags.c_contiguous:
@@ -84,9 +91,9 @@ def _runs(dim: tuple) -> list[tuple[int, int]]:
 def _full(x: Array) -> Array:
     """The sum of everything."""
     if x.dtype == FLOAT64:
-        return np.asarray(np.add.reduce(x if x.flags.c_contiguous else x.reshape(-1), None))
+        return np.asarray(add(x if x.flags.c_contiguous else x.reshape(-1), None))
     if x.size < BLOCK or x.dtype != FLOAT32 or not x.flags.c_contiguous:
-        return np.asarray(np.add.reduce(x, None, FLOAT64))
+        return np.asarray(add(x, None, FLOAT64))
     # One float32 addition costs at most u sum|x| and halves what has to be widened.
     flat = x.reshape(-1)
     half = flat.size // 2
@@ -94,7 +101,7 @@ def _full(x: Array) -> Array:
     for start in range(0, half, BLOCK // 2):
         stop = min(start + BLOCK // 2, half)
         pairs = np.add(flat[start:stop], flat[half + start : half + stop])
-        found += np.add.reduce(pairs, None, FLOAT64)
+        found += add(pairs, None, FLOAT64)
     return np.asarray(found + flat[2 * half :].sum(dtype=FLOAT64))
 
 
@@ -109,12 +116,12 @@ def _rows(x: Array) -> Array:
         parts[:, -1] = _rows(x[:, pieces * LONG :])
         return _rows(parts)
     if x.size <= BLOCK:
-        return np.add.reduce(x.astype(FLOAT64, "C", copy=False), -1)
+        return add(x.astype(FLOAT64, "C", copy=False), -1)
     out = np.empty(rows, FLOAT64)
     step = BLOCK // n
     for start in range(0, rows, step):
         block = x[start : start + step].astype(FLOAT64, "C", copy=False)
-        np.add.reduce(block, -1, None, out[start : start + step])
+        add(block, -1, None, out[start : start + step])
     return out
 
 
@@ -131,7 +138,7 @@ def _columns(x: Array) -> Array:
         parts[:, -1] = _columns(x[:, groups * GROUP :])
         return _columns(parts)
     if x.size <= BLOCK:
-        return np.add.reduce(x.astype(FLOAT64, "C", copy=False), 1)
+        return add(x.astype(FLOAT64, "C", copy=False), 1)
     out = np.empty((outer, inner), FLOAT64)
     step = max(BLOCK // (n * inner), 1)
     width = max(BLOCK // n, 2)
@@ -139,16 +146,16 @@ def _columns(x: Array) -> Array:
         for i in range(0, inner - 1, width):  # never a lone last column
             stop = inner if i + width >= inner - 1 else i + width
             block = x[o : o + step, :, i:stop].astype(FLOAT64, "C", copy=False)
-            np.add.reduce(block, 1, None, out[o : o + step, i:stop])
+            add(block, 1, None, out[o : o + step, i:stop])
     return out
 
 
 def amax(x: Array, dim: tuple, keepdim: bool) -> Array:
-    return np.maximum.reduce(x, dim, None, None, keepdim)
+    return largest(x, dim, None, None, keepdim)
 
 
 def amin(x: Array, dim: tuple, keepdim: bool) -> Array:
-    return np.minimum.reduce(x, dim, None, None, keepdim)
+    return smallest(x, dim, None, None, keepdim)
 
 
 def argmax(x: Array, dim: int | None, keepdim: bool) -> Array:
@@ -169,11 +176,11 @@ def _index(choose: object, x: Array, dim: int | None, keepdim: bool) -> Array:
 
 
 def any(x: Array, dim: tuple, keepdim: bool) -> Array:
-    return np.logical_or.reduce(x, dim, bool, None, keepdim)
+    return some(x, dim, bool, None, keepdim)
 
 
 def all(x: Array, dim: tuple, keepdim: bool) -> Array:
-    return np.logical_and.reduce(x, dim, bool, None, keepdim)
+    return every(x, dim, bool, None, keepdim)
 
 
 def var(x: Array, dim: tuple, correction: float, keepdim: bool) -> Array:
@@ -194,8 +201,8 @@ def _variance(x: Array, dim: tuple, correction: float, keepdim: bool) -> Array:
 def norm(x: Array, p: float, dim: tuple, keepdim: bool) -> Array:
     size = np.abs(x.astype(FLOAT64))
     if math.isinf(p):
-        extreme = np.maximum if p > 0 else np.minimum
-        return _narrow(extreme.reduce(size, dim, None, None, keepdim), x.dtype)
+        extreme = largest if p > 0 else smallest
+        return _narrow(extreme(size, dim, None, None, keepdim), x.dtype)
     if p == 0:
         return _narrow(total((size != 0).astype(FLOAT64), dim, keepdim), x.dtype)
     if p == 1:
@@ -203,7 +210,7 @@ def norm(x: Array, p: float, dim: tuple, keepdim: bool) -> Array:
     if p == 2:
         if x.dtype != FLOAT64:
             return _narrow(np.sqrt(total(size * size, dim, keepdim)), x.dtype)
-        most = np.maximum.reduce(size, dim, None, None, True, initial=0)
+        most = largest(size, dim, None, None, True, initial=0)
         scale = np.where(
             (most > 0) & (most < np.inf), most, 1
         )  # squares neither over- nor underflow
@@ -214,7 +221,7 @@ def norm(x: Array, p: float, dim: tuple, keepdim: bool) -> Array:
 
 def logsumexp(x: Array, dim: tuple, keepdim: bool) -> Array:
     """log of the sum of exponentials, from the largest of them down."""
-    most = np.maximum.reduce(x, dim, FLOAT64, None, True, initial=-np.inf)
+    most = largest(x, dim, FLOAT64, None, True, initial=-np.inf)
     shift = np.where(np.isfinite(most), most, 0)
     found = np.log(total(np.exp(np.subtract(x, shift, dtype=FLOAT64)), dim, True)) + shift
     if not keepdim:

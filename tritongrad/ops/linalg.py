@@ -82,7 +82,8 @@ _mm = mm
 
 def _quick_mm(input: Any, mat2: Any) -> Any:
     """The product of two float32 matrices on the CPU; None if they are anything else."""
-    a, b = getattr(input, "_array", None), getattr(mat2, "_array", None)
+    a: Any = getattr(input, "_array", None)
+    b: Any = getattr(mat2, "_array", None)
     if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype is FLOAT32):
         return None
     if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):

@@ -66,7 +66,8 @@ def sum_of_all(input: Tensor, shape=None):
 
 sum_of_all.vjp(input=lambda g, shape: g.expand(shape))
 sum_of_all.op.node_name, _sum.op.node_name = "SumBackward0", "SumBackward1"
-ndarray, empty, add_up = np.ndarray, np.empty, np.add.reduce
+ndarray, empty = np.ndarray, np.empty
+add_up: Any = np.add.reduce
 FEW = 1 << 16  # elements: their sum in float64 is exact to far below one rounding to float32
 
 

@@ -167,7 +167,7 @@ def median(input, dim=None, keepdim=False):
 @front()
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """The values below which the parts q of the elements lie; between two of them, interpolated."""
-    if not isinstance(q, Variable):
+    if not hasattr(q, "_array"):
         q = input.new_tensor(np.asarray(q, np.float64))
     flat = input.reshape(-1) if dim is None else input
     axis = 0 if dim is None else check_dim("quantile", dim, input.ndim)
