@@ -87,6 +87,8 @@ def _unary(operation: Op) -> Callable:
         t._node = None
         if input._node is not None and state.grad:
             t._node = trace_one(operation, input, result, t)
+        elif state.inference:
+            t._version = INFERENCE
         return t
 
     return entry
@@ -126,6 +128,8 @@ def _binary(operation: Op) -> Callable:
         t._node = None
         if (input._node is not None or (is_tensor and other._node is not None)) and state.grad:
             t._node = trace_two(operation, input, other, is_tensor, result, t)
+        elif state.inference:
+            t._version = INFERENCE
         return t
 
     return entry

@@ -18,6 +18,10 @@ from .variable import (
 )
 
 RESULT = -1  # the position that stands for the operation's own result
+NUMBER = ((1, "value"),)  # the second argument, where it is no tensor
+# (tensors, values) -> what _quick_node has a short way for
+PATTERNS = {((), ()): 0, ((0,), ()): 1, ((1,), ()): 2, ((0, 1), ()): 3, ((RESULT,), ()): 7}
+PATTERNS |= {((), NUMBER): 5, ((0,), NUMBER): 6}
 
 
 class Plan:
@@ -28,8 +32,7 @@ class Plan:
     `values`     positions and kinds of other arguments to save: (position, "value" or "shape")
     `formulas`   one for each edge: (formula, index into tensors + values or None, all indices or
                  None), so that the commonest formulas, of at most one value, are called directly
-    `pattern`    0 to 3 if all to save are the tensors (), (0,), (1,) or (0, 1);
-                 5 and 6 if the second argument, a number, comes to the first two; else 4
+    `pattern`    a number for the commonest choices of what to save, else 4
     """
 
     __slots__ = ("formulas", "op", "pattern", "tensors", "values", "wanted")
@@ -38,28 +41,21 @@ class Plan:
         self.op = op
         names: list[tuple[int, str]] = []
         calls = []
-        for position in wanted:
-            formula = op.formulas[position]
+        for formula in [op.formulas[position] for position in wanted]:
             calls.append((formula, [op.resolve(n) for n in formula_names(formula)]))
             names += [n for n in calls[-1][1] if n not in names]
         tensors = [n for n in names if n[1] == "value" and (n[0] == RESULT or is_tensor[n[0]])]
         values = [n for n in names if n not in tensors]
         tensors.sort(key=lambda n: (n[0] == RESULT, n))
-        order = tensors + values
-        self.wanted = wanted
+        order, self.wanted = tensors + values, wanted
         self.tensors = tuple(n[0] for n in tensors)
-        patterns = [(), (0,), (1,), (0, 1)]
-        simple = not values and self.tensors in patterns
-        self.pattern = patterns.index(self.tensors) if simple else 4
-        if values == [(1, "value")] and self.tensors in ((), (0,)):
-            self.pattern = 6 if self.tensors else 5
         self.values = tuple(values)
+        self.pattern = PATTERNS.get((self.tensors, self.values), 4)
         self.formulas = []
         for formula, used in calls:
             indices = tuple(order.index(n) for n in used)
-            few = len(indices) < 2
             first = indices[0] if len(indices) == 1 else None
-            self.formulas.append((formula, first, None if few else indices))
+            self.formulas.append((formula, first, indices if len(indices) > 1 else None))
 
 
 def formula_names(formula: Callable) -> list[str]:
@@ -223,6 +219,9 @@ def _quick_node(plan: Plan, edges: tuple, a: Any, b: Any, array: Any, result: An
                 t = a if pattern == 1 else b
                 cell = t._version
                 node.tensors = ((t._array, cell, cell[0]),)
+            elif pattern == 7:
+                cell = result._version = [0, 0, ""]  # it is new: nobody can have asked for one
+                node.tensors = ((array, cell, 0),)
             elif pattern == 5:
                 node.values = (b,)
             elif pattern == 6:
