@@ -156,7 +156,7 @@ def test_an_inplace_form_of_another_operation(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "old", "new", "layout"),
     [
-        ("map_contiguous", "mask = i < n\n", "mask = i < n - 1\n", "contiguous"),
+        ("map_contiguous", "i < n,", "i < n - 1,", "contiguous"),
         ("map_tiles", "(col < cols)", "(col < cols - 1)", "transposed"),
         ("map_tiles", "(row < rows)", "(row < rows - 1)", "transposed"),
     ],
@@ -170,9 +170,7 @@ def test_a_skipped_last_element(monkeypatch, tmp_path, name, old, new, layout):
 
 @needs_interpret
 def test_a_dropped_mask_of_a_kernel(monkeypatch, tmp_path):
-    plant_in_kernel(
-        monkeypatch, tmp_path, "maps", "map_contiguous", "mask = i < n\n", "mask = i < n + 5000\n"
-    )
+    plant_in_kernel(monkeypatch, tmp_path, "maps", "map_contiguous", "i < n,", "i < n + 5000,")
     caught(device_check, "mul", (Rand((3, 5)), Rand((3, 5))), by=(Exception,))
 
 
