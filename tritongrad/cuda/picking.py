@@ -166,8 +166,10 @@ def linear(
     return out
 
 
-def out_of_range(op: str, index: int, axis: int, size: int) -> IndexError:
-    return IndexError(f"{op}: index {index} is out of range for dimension {axis} of size {size}")
+def out_of_range(op: str, index: int, axis: int, size: int) -> Exception:
+    """PyTorch's classes: RuntimeError of operations that take an index of the input's rank."""
+    error = RuntimeError if op.startswith(("gather", "scatter")) else IndexError
+    return error(f"{op}: index {index} is out of range for dimension {axis} of size {size}")
 
 
 def as_array(value: Any, dtype: np.dtype, like: DeviceArray) -> DeviceArray:
