@@ -174,7 +174,7 @@ def test_view_of_strides_that_allow_it():
         (lambda x: x.repeat(2), RuntimeError, "repeat dims can not be smaller"),
         (lambda x: x.flip(0, 0), RuntimeError, "appears multiple times"),
         (lambda x: x.movedim((0, 1), (0,)), RuntimeError, "source"),
-        (lambda x: tg.cat([]), RuntimeError, "non-empty list"),
+        (lambda x: tg.cat([]), ValueError, "non-empty list"),
         (lambda x: tg.cat([x, x[0]]), RuntimeError, "same number of dimensions: got 3 and 2"),
         (lambda x: tg.cat([x, x[:, :2]]), RuntimeError, "Expected size 3 but got size 2"),
         (lambda x: tg.cat([x, 1.0]), TypeError, r"tensors\[1\]"),
@@ -205,6 +205,11 @@ def test_gradient_of_one_part_alone_is_zero_elsewhere():
     x = cube(True)
     x.split(1, 1)[1].sum().backward()
     assert x.grad.sum((0, 2)).tolist() == [0.0, 8.0, 0.0]
+
+
+def test_an_empty_dim_splits_into_one_part():
+    assert [tuple(p.shape) for p in tg.zeros(0, 2).split(3)] == [(0, 2)]
+    assert len(tg.zeros(0, 2).chunk(3)) == 3
 
 
 def test_iteration_gives_views_and_one_node():

@@ -47,8 +47,8 @@ def _refuse(name: str, x: Array, index: tuple) -> None:
 def getitem(x: Array, index: tuple) -> Array:
     """x[index] for full slices and int arrays, in C order."""
     try:
-        if sum(not isinstance(i, slice) for i in index) == 1:
-            return np.take(x, index[-1], axis=len(index) - 1)  # the last of them is the array
+        if len(index) == 1 or all(isinstance(i, slice) for i in index[:-1]):
+            return np.take(x, index[-1], axis=len(index) - 1)  # the last of them is an array
         out = x[index]
     except IndexError:
         _refuse("getitem", x, index)
@@ -114,22 +114,19 @@ def _add_rows(x: Array, k: int, rows: Array, value: Array) -> None:
     x[at] = (x[at].astype(wide) + sums).astype(x.dtype)
 
 
-def _reach(x: Array, dim: int, index: Array) -> Array:
-    """The part of x that index can reach along dim."""
-    return x[tuple([ALL if d == dim else slice(n) for d, n in enumerate(index.shape)])]
-
-
 def _grid(dim: int, index: Array) -> tuple:
     """Index arrays of every dim: where each entry of index points."""
-    open_grid = np.ogrid[tuple([slice(n) for n in index.shape])]
-    return (*open_grid[:dim], index, *open_grid[dim + 1 :])
+    n = index.ndim
+    grid = [np.arange(size).reshape(-1, *(1,) * (n - d - 1)) for d, size in enumerate(index.shape)]
+    grid[dim] = index
+    return tuple(grid)
 
 
 def gather(x: Array, dim: int, index: Array) -> Array:
     if not x.ndim:
         return gather(x.reshape(1), 0, index.reshape(-1)).reshape(index.shape)
     check_range("gather", index, dim, x.shape[dim])
-    return np.take_along_axis(_reach(x, dim, index), index, dim)
+    return x[_grid(dim, index)]
 
 
 def scatter(x: Array, dim: int, index: Array, src: Any) -> Array:

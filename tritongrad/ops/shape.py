@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -56,15 +57,18 @@ def cat(tensors, dim=0):
                     f"{want} but got size {have} for tensor number {i} in the list (shapes "
                     f"{list(first)} and {list(shape)})"
                 )
-    dtypes = [t._array.dtype for t in tensors]
-    common = dtypes[0]
-    for d in dtypes[1:]:
-        common = promote(common, d)
-    return [t if t._array.dtype == common else t.to(common) for t in full], dim
+    return _one_dtype(full, tensors), dim
 
 
 cat.vjp(tensors=lambda g, tensors_shape, dim: g.split([s[dim] for s in tensors_shape], dim))
 concat = concatenate = cat
+
+
+def _one_dtype(tensors: list, decide: list | None = None) -> list:
+    """The tensors in the dtype that all of them (or of those that decide) promote to."""
+    dtypes = {t._array.dtype for t in decide or tensors}
+    common = functools.reduce(promote, dtypes)
+    return tensors if len(dtypes) == 1 else [t.to(common) for t in tensors]
 
 
 def _tensors(name: str, tensors: Any) -> list:
@@ -81,6 +85,22 @@ def _tensors(name: str, tensors: Any) -> list:
     return tensors
 
 
+def _device_stack(arrays, dim):
+    from tritongrad.cuda.shape import cat as joined
+
+    return joined([a[(*(ALL,) * dim, None)] for a in arrays], dim)
+
+
+@op(
+    cpu=np.stack,
+    device=_device_stack,
+    variadic=True,
+    samples=[
+        ([Rand((2, 3)), Rand((2, 3))], 1),
+        ([Rand(()), Rand(())],),
+        ([Rand((0, 2))], -1),
+    ],
+)
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dim."""
     tensors = _tensors("stack", tensors)
@@ -92,7 +112,10 @@ def stack(tensors, dim=0):
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
                 f"{list(t._array.shape)} at entry {i}"
             )
-    return cat([t.unsqueeze(dim) for t in tensors], dim)
+    return _one_dtype(tensors), dim
+
+
+stack.vjp(tensors=lambda g, dim: g.unbind(dim))
 
 
 def hstack(tensors):

@@ -9,7 +9,7 @@ from typing import Any
 from tritongrad.autograd.modes import state
 from tritongrad.autograd.variable import Variable, View, version_of
 from tritongrad.cpu import view as kernels
-from tritongrad.op import op
+from tritongrad.op import apply, op
 from tritongrad.samples import Rand
 
 from .dims import check_dim
@@ -27,13 +27,16 @@ def _views(one: Any) -> Callable:
 
     def decorate(entry: Callable) -> Callable:
         @functools.wraps(entry)
-        def cut(input: Any, *args: Any, **kwargs: Any) -> tuple:
-            parts = entry(input, *args, **kwargs)
+        def cut(*args: Any, **kwargs: Any) -> tuple:
+            if "axis" in kwargs:
+                kwargs["dim"] = kwargs.pop("axis")
+            canonical = entry.op.function(*args, **kwargs)  # type: ignore[attr-defined]
+            parts = apply(entry.op, canonical)  # type: ignore[attr-defined]
             if state.inference:
                 return parts
+            input, dim = canonical[0], canonical[-1]
             cell = version_of(input)
             start, operation = 0, one.op
-            dim = entry.op.function(input, *args, **kwargs)[-1]  # type: ignore[attr-defined]
             for part in parts:
                 if operation is select.op:
                     where, length = (dim, start), 1
@@ -64,7 +67,7 @@ def _list(g: Any) -> list:
         (Rand((5, 2)), 2),
         (Rand((2, 6)), (1, 3, 2), 1),
         (Rand((2, 4)), 4, -1),
-        (Rand((0, 2)), 3),
+        (Rand((0, 2)), (0,)),
     ],
 )
 def split(input: Tensor, split_size, dim=0):

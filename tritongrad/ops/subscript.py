@@ -139,12 +139,30 @@ def checked_picks(name: str, input: Any, picks: tuple, *recorded: Any) -> tuple:
 
 def subscript(input, index):
     """input[index]: a view for ints, slices, None, Ellipsis; a copy for arrays, lists, masks."""
-    if type(index) is int and input._array.shape:
+    kind = type(index)
+    if kind is int and input._array.shape:
         return select(input, 0, index)
+    if kind is slice and input._array.shape and _plain(index):
+        return slices.op.call(input, (index, ...))
+    from .index import getitem
+
+    array = getattr(index, "_array", None)
+    if input._array.shape and type(array) is type(input._array) and _picks_rows(array):
+        if not state.grad or input._node is None:
+            return getitem.op.call(input, (array,))
+        return getitem.op.call(input, checked_picks("getitem", input, (array,), input))
     key, picks = parse("getitem", input, index)
     if picks is None:
         return slices.op.call(input, key)
-    from .index import getitem
-
     view = viewed(input, key)
     return getitem.op.call(view, checked_picks("getitem", view, picks, view))
+
+
+def _plain(item: slice) -> bool:
+    """Whether a slice holds ints and None only."""
+    return all(i is None or type(i) is int for i in (item.start, item.stop, item.step))
+
+
+def _picks_rows(array: Any) -> bool:
+    """Whether an index needs no parsing: signed ints, not 0-d."""
+    return array.dtype.kind == "i" and len(array.shape) > 0
