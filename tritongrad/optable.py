@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -32,29 +33,27 @@ def main(words: list[str]) -> int:
 
 
 def groups() -> list[tuple[str, list[str]]]:
-    """Each kind of operation, by the first sentence of its file, with the public names."""
+    """Each kind of operation, by what its file says that it holds, with the public names."""
     found: dict[str, list[str]] = {}
-    for name, value in sorted(vars(tg).items()):
+    for name, value in vars(tg).items():
         module = getattr(value, "__module__", "")
         if inspect.isfunction(value) and shown(name, module):
             found.setdefault(module, []).append(name)
-    rows = [(title_of(module), names) for module, names in found.items()]
+    rows = [(title_of(module), sorted(names)) for module, names in found.items()]
     own = [n for n in dir(tg.Tensor) if n.endswith("_") and not n.startswith("_")]
-    in_place = ("In place, as methods of Tensor", sorted(own))
-    return [*sorted(rows), in_place]
+    return [*rows, ("In place, as methods of Tensor", sorted(set(own) - {"requires_grad_"}))]
 
 
 def shown(name: str, module: Any) -> bool:
     """Whether a public name is an operation that a user would call."""
     homes = ("tritongrad.ops.", "tritongrad.create", "tritongrad.random")
     ours = isinstance(module, str) and module.startswith(homes)
-    return ours and not name.startswith("_") and not name.endswith("_backward")
+    return ours and not name.startswith("_") and not name.endswith(("_", "_backward"))
 
 
 def title_of(module: str) -> str:
-    """The first sentence of a module, up to its colon."""
-    sentence = (importlib.import_module(module).__doc__ or module).strip().partition("\n")[0]
-    return sentence.partition(":")[0].rstrip(".")
+    """What a module's first sentence says before it goes into detail."""
+    return re.split(r"[:.,\n]", importlib.import_module(module).__doc__ or module)[0]
 
 
 def table() -> str:
