@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import time
@@ -154,6 +155,9 @@ def write_curve(losses: list[float], file: Any) -> None:
 
 def next_command() -> str:
     """What to try next, from where we are."""
-    example = Path("examples", "digits.py")
     python = "python" if os.environ.get("VIRTUAL_ENV") else info.python_command()
-    return f"{python} {example if example.exists() else '-m tritongrad info'}"
+    if not Path("examples").is_dir():
+        return f"{python} -m tritongrad --help"
+    if importlib.util.find_spec("sklearn"):  # which ships the digits
+        return f"{python} examples/digits.py --plot {FOLDER}/mistakes.svg"
+    return f"{python} examples/02_autograd.py"
