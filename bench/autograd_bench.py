@@ -162,7 +162,9 @@ def left_over() -> None:
         ours()
     left = gc.collect()
     gc.enable()
-    print(f"objects left to the collector after 50 steps: {left}  (0: {'ok' if not left else 'MORE'})")
+    print(
+        f"objects left to the collector after 50 steps: {left}  (0: {'ok' if not left else 'MORE'})"
+    )
 
 
 def main() -> None:

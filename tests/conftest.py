@@ -8,7 +8,7 @@ import pytest
 
 os.environ["TRITONGRAD_POISON"] = "1"  # fresh memory of `interpret` is nan: what is skipped shows
 
-from tritongrad.testing import devices  # noqa: E402  (after the poison)
+from tritongrad.testing import devices
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ ALL = slice(None)
 
 
 def _dims(dim: Any, n: int) -> tuple:
-    dims = range(n) if dim is None or dim == () else dim if isinstance(dim, (tuple, list)) else [dim]
+    dims = (
+        range(n) if dim is None or dim == () else dim if isinstance(dim, (tuple, list)) else [dim]
+    )
     return tuple(d % n for d in dims) if n else ()
 
 
@@ -145,7 +148,7 @@ def _split(x: np.ndarray, size: Any, dim: int = 0) -> list:
     n = x.shape[dim]
     sizes = [size] * (n // size) + [n % size] * bool(n % size) if isinstance(size, int) else size
     ends = np.cumsum([0, *sizes])
-    return [_narrow(x, dim, int(a), int(b - a)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [_narrow(x, dim, int(a), int(b - a)) for a, b in itertools.pairwise(ends)]
 
 
 def _squeeze(x: np.ndarray, dim: Any = None) -> np.ndarray:

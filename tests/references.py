@@ -11,8 +11,8 @@ import operator
 from typing import Any
 
 import numpy as np
-
 from reference_arrays import ARRAYS
+
 from tritongrad.autograd.variable import Variable
 
 

@@ -30,7 +30,9 @@ def test_modes_nest():
         assert not tg.is_grad_enabled()
 
 
-@pytest.mark.parametrize("mode", [tg.no_grad, tg.inference_mode, lambda: tg.set_grad_enabled(False)])
+@pytest.mark.parametrize(
+    "mode", [tg.no_grad, tg.inference_mode, lambda: tg.set_grad_enabled(False)]
+)
 def test_an_exception_ends_a_mode(mode):
     with pytest.raises(KeyError), mode():
         raise KeyError
@@ -125,7 +127,7 @@ def test_a_hook_must_return_a_tensor_or_none():
 
 
 def test_hooks_need_a_gradient():
-    with pytest.raises(RuntimeError, match="requires? grad"):
+    with pytest.raises(RuntimeError, match=r"requires? grad"):
         tg.ones(2).register_hook(lambda g: g)
     with pytest.raises(RuntimeError, match="retain_grad"):
         tg.ones(2).retain_grad()

@@ -50,7 +50,11 @@ def phrases(words: str) -> list[str]:
 
 def test_devices_do_not_mix(accelerator):
     a, b = tg.ones(3), tg.ones(3, device=accelerator)
-    for call in (lambda: a + b, lambda: a.reshape(1, 3).mm(b.reshape(3, 1)), lambda: tg.cat([a, b])):
+    for call in (
+        lambda: a + b,
+        lambda: a.reshape(1, 3).mm(b.reshape(3, 1)),
+        lambda: tg.cat([a, b]),
+    ):
         with pytest.raises(RuntimeError, match=rf"same device.*cpu.*{accelerator}.*\.to\(device\)"):
             call()
     with pytest.raises(TypeError, match=r"cpu\(\)"):

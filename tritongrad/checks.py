@@ -119,7 +119,7 @@ def compare(what: str, got: Any, want: Any, ulps: float = 8) -> None:
 
 
 def check_same(op: Any, arguments: tuple, outputs: Sequence, exact: bool = True) -> None:
-    """The same call on the CPU gives the same shapes, dtypes, and bits (or nearly, if not exact)."""
+    """The same call on the CPU gives the same shapes, dtypes, and bits (nearly, if not exact)."""
     op = as_op(op)
     expected = outputs_of(op, replaced_all(arguments, lambda t: wrap(t._host())))
     for i, (got, want) in enumerate(zip(outputs, expected, strict=True)):
@@ -128,7 +128,7 @@ def check_same(op: Any, arguments: tuple, outputs: Sequence, exact: bool = True)
         compare(f"{op.name}: output {i} against the CPU", got, want)
         if exact and not _same_bits(got, want):
             raise CheckFailed(
-                f"{op.name}: output {i} has not the bits of the CPU's:\n{got._host()}\n{want._host()}"
+                f"{op.name}: output {i} has not the CPU's bits:\n{got._host()}\n{want._host()}"
             )
 
 

@@ -1,4 +1,4 @@
-"""Testing operations, yours too: arguments from samples, assert_close, gradcheck, check_operation."""
+"""Testing operations, yours too: samples, assert_close, gradcheck, check_operation."""
 
 from __future__ import annotations
 

@@ -179,9 +179,7 @@ def _record(cls: type, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tup
 
 def _is_differentiable(t: Any, ctx: FunctionCtx) -> bool:
     return (
-        isinstance(t, Variable)
-        and t._array.dtype.kind not in "biu"
-        and id(t) not in ctx._constant
+        isinstance(t, Variable) and t._array.dtype.kind not in "biu" and id(t) not in ctx._constant
     )
 
 

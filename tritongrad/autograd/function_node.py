@@ -109,7 +109,7 @@ class Guard:
 
 
 def history(t: Variable, i: int | None, edge: Any, node: FunctionNode) -> Callable:
-    """How the edge of a saved tensor is found: weakly if it is output i, whose edge holds the Node."""
+    """How the edge of a saved tensor is found: weakly if it is output i, which holds the Node."""
     if edge is None:
         before = edge_of(t)
         return lambda: before

@@ -40,9 +40,7 @@ def jvp(
     return _as_returned(outputs, create_graph), _as_returned(products, create_graph)
 
 
-def jacobian(
-    func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False
-) -> Any:
+def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False) -> Any:
     """d output / d input, of shape (*output.shape, *input.shape).
 
     A tuple of inputs gives a tuple; a function with a tuple of outputs gives a tuple of those.
@@ -63,8 +61,11 @@ def hessian(func: Callable, inputs: Any, create_graph: bool = False, strict: boo
         if not isinstance(output, Variable) or output._array.size != 1:
             raise RuntimeError(
                 "hessian: the function must return a Tensor with a single element, got "
-                + (f"shape {list(output._array.shape)}" if isinstance(output, Variable) else
-                   type(output).__name__)
+                + (
+                    f"shape {list(output._array.shape)}"
+                    if isinstance(output, Variable)
+                    else type(output).__name__
+                )
             )
         grads = _grads("hessian", [output.reshape(())], list(args), [None], True, strict)
         return tuple(grads) if several else grads[0]
@@ -121,9 +122,7 @@ def _grads(
         grads = grad(recorded, args, chosen, True, create_graph, allow_unused=True)
     if strict and any(g is None for g in grads):
         raise RuntimeError(f"{name}: an output does not depend on every input (strict=True)")
-    return [
-        t.new_zeros(t.shape) if g is None else g for t, g in zip(args, grads, strict=True)
-    ]
+    return [t.new_zeros(t.shape) if g is None else g for t, g in zip(args, grads, strict=True)]
 
 
 def _rows(output: Any, args: list, create_graph: bool, strict: bool) -> list:

@@ -111,7 +111,9 @@ def _check(
             "have requires_grad=True."
         )
     for i, t in wanted:
-        if t._array.size and any(s == 0 and n > 1 for s, n in zip(t._array.strides, t._array.shape, strict=True)):
+        if t._array.size and any(
+            s == 0 and n > 1 for s, n in zip(t._array.strides, t._array.shape, strict=True)
+        ):
             raise RuntimeError(
                 f"gradcheck: The {i}th input has a dimension with stride 0. gradcheck only "
                 "supports inputs that are non-overlapping to be able to compute the numerical "
@@ -161,7 +163,9 @@ def _numerical(func: Callable, inputs: tuple, t: Any, o: int, eps: float) -> np.
             _write(t._array, moved)
             result = func(*inputs)
         result = (result,) if isinstance(result, Variable) else result
-        floating = [r for r in result if isinstance(r, Variable) and r._array.dtype.kind not in "biu"]
+        floating = [
+            r for r in result if isinstance(r, Variable) and r._array.dtype.kind not in "biu"
+        ]
         return floating[o]._host().astype(np.float64).reshape(-1)
 
     rows = []
@@ -206,8 +210,8 @@ def _compare(
     raise GradcheckError(
         f"gradcheck: Jacobian mismatch for output {o} with respect to input {i}: the derivative of "
         f"output[{o}] at index {target} by input[{i}] at index {source} is {analytical[j, k]:.8g} "
-        f"analytically, {numerical[j, k]:.8g} numerically; {int((~right).sum())} of {right.size} "
-        f"entries differ (atol {atol}, rtol {rtol}),\nnumerical:{numerical}\nanalytical:{analytical}"
+        f"analytically, {numerical[j, k]:.8g} numerically; {(~right).sum()} of {right.size} entries "
+        f"differ (atol {atol}, rtol {rtol}),\nnumerical:{numerical}\nanalytical:{analytical}"
     )
 
 

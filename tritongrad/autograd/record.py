@@ -1,4 +1,4 @@
-"""Recording: which values an operation's formulas need, the Node that keeps them, in-place history."""
+"""Recording: which values an operation's formulas need, and the Node that keeps them."""
 
 from __future__ import annotations
 
