@@ -85,7 +85,7 @@ def nonzero(input: Tensor, as_tuple=False):
     return (input,)
 
 
-_rows = nonzero
+_rows: Any = nonzero
 
 
 def nonzero(input, as_tuple=False):

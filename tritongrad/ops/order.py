@@ -31,7 +31,7 @@ _Histogram = namedtuple("histogram", "hist bin_edges")
         (Rand((0, 3)), 0),
     ]
 )
-def argsort(input: Tensor, dim=-1, descending=False, stable=False):
+def argsort(input: Tensor, dim=-1, descending=False, stable=False) -> Any:
     """The indices that sort input along dim; equals keep their order, nan is the largest."""
     n = len(shape_of("argsort", input))
     return input, check_dim("argsort", dim, n), bool(descending)
@@ -85,14 +85,15 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
         inverse = inverse.reshape(host.shape)
     parts = (values, inverse.astype(np.int64), counts.astype(np.int64))
     wanted = (True, return_inverse, return_counts)
-    results = tuple([_beside(input, p) for p, w in zip(parts, wanted, strict=True) if w])
-    return results if len(results) > 1 else results[0]
+    results = [_beside(input, p) for p, w in zip(parts, wanted, strict=True) if w]
+    return tuple(results) if len(results) > 1 else results[0]
 
 
 def searchsorted(sorted_sequence, input, out_int32=False, right=False, side=None):
     """Where each value would go into a sorted sequence: before equal values, or after (`right`)."""
-    edges, values = _host("searchsorted", sorted_sequence, "sorted_sequence"), input
-    values = values._host() if isinstance(values, Variable) else np.asarray(values)
+    edges = _host("searchsorted", sorted_sequence, "sorted_sequence")
+    is_tensor = isinstance(input, Variable)
+    values = _host("searchsorted", input) if is_tensor else np.asarray(input)
     after = "right" if right or side == "right" else "left"
     if edges.ndim == 1:
         places = np.searchsorted(edges, values, after)

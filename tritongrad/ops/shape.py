@@ -183,7 +183,7 @@ def repeat_interleave(input, repeats, dim=None, output_size=None):
     return input.index_select(dim, wrap(place(index, device_of_array(input._array))))
 
 
-def flip(input, dims, *more):
+def flip(input, dims, *more) -> Any:
     """A copy with the order along some dims reversed."""
     n = len(shape_of("flip", input))
     dims = checked_dims("flip", ints("flip", dims, more, "dims"), n)

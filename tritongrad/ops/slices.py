@@ -113,7 +113,7 @@ select.vjp(
         (Rand((0, 3)),),
     ],
 )
-def diagonal(input: Tensor, offset=0, dim1=0, dim2=1):
+def diagonal(input: Tensor, offset=0, dim1=0, dim2=1) -> Any:
     """The diagonal of each matrix in dims dim1 and dim2, as a last dim; offset > 0 is above."""
     n = len(shape_of("diagonal", input))
     first, second = check_dim("diagonal", dim1, n), check_dim("diagonal", dim2, n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 from tritongrad.autograd.modes import state
@@ -120,7 +121,7 @@ def chunk(input, chunks, dim=0):
     return split(input, -(-n // chunks), dim)
 
 
-def tensor_split(input, indices_or_sections, dim=0):
+def tensor_split(input, indices_or_sections: Any, dim=0):
     """As many views as asked for, sizes differing by at most 1, or cut before the given indices."""
     shape = shape_of("tensor_split", input)
     if not shape:
@@ -129,7 +130,7 @@ def tensor_split(input, indices_or_sections, dim=0):
     if isinstance(indices_or_sections, Variable) and indices_or_sections._array.ndim:
         indices_or_sections = indices_or_sections.tolist()  # type: ignore[attr-defined]
     if not isinstance(indices_or_sections, (tuple, list)):
-        count = indices_or_sections.__index__()
+        count = index(indices_or_sections)
         if count <= 0:
             raise RuntimeError(
                 f"tensor_split: number of sections must be larger than 0, got {count}"

@@ -41,7 +41,9 @@ def parse(name: str, input: Any, index: Any) -> tuple[tuple, tuple | None]:
         raise IndexError(f"{name}: an index can only have a single ellipsis ('...')")
     at = next((i for i, item in enumerate(items) if item is Ellipsis), len(items))
     items[at : at + 1] = [ALL] * (len(shape) - used)
-    key, picks, dim = [], [], 0
+    key: list[Any] = []
+    picks: list[Any] = []
+    dim = 0
     for item in items:
         if type(item) is int:
             if not -shape[dim] <= item < shape[dim]:
@@ -104,8 +106,9 @@ def _consumed(item: Any) -> int:
     """How many dims of the tensor an item stands for."""
     if item is None or item is Ellipsis:
         return 0
-    is_mask = not isinstance(item, (int, slice)) and item.dtype.kind == "b"
-    return item.ndim if is_mask else 1
+    if isinstance(item, (int, slice)) or item.dtype.kind != "b":
+        return 1
+    return item.ndim
 
 
 def _positions(name: str, array: Any, shape: tuple, dim: int) -> list:
