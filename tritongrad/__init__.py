@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
+from . import create
 from .autograd import enable_grad as enable_grad
 from .autograd import inference_mode as inference_mode
 from .autograd import is_grad_enabled as is_grad_enabled
@@ -36,7 +37,6 @@ from .create import linspace as linspace
 from .create import logspace as logspace
 from .create import ones as ones
 from .create import ones_like as ones_like
-from .create import tensor as tensor
 from .create import zeros as zeros
 from .create import zeros_like as zeros_like
 from .devices import device as device
@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from .drawing import draw as draw
     from .plotting import plot as plot
 
+tensor = create.tensor  # the function, not the module of that name
 float = float32
 double = float64
 half = float16

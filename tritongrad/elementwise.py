@@ -28,7 +28,7 @@ def elementwise(
     dtype: str = "same",
     check: Callable | None = None,
     conditions: int = 0,
-) -> Callable:
+) -> Callable[..., Any]:
     """Declare an elementwise operation: the decorated function is its signature and docstring.
 
     `cpu`    a ufunc, or a function of arrays that have one dtype and broadcast; without it, the
@@ -40,7 +40,7 @@ def elementwise(
     The Triton side is the scalar function of the same name in kernels/elementwise.py.
     """
 
-    def declare(function: Callable) -> Callable:
+    def declare(function: Callable) -> Callable[..., Any]:
         operation = Op(function, cpu, samples, elementwise=dtype, group="elementwise")
         operation.check = check
         operation.conditions = conditions

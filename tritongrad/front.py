@@ -17,7 +17,7 @@ def front(entry: Callable | None = None) -> Callable[[Callable], Callable[..., A
     It understands NumPy's names of its arguments and `out=`, as operations do.
     """
 
-    def declare(function: Callable) -> Callable:
+    def declare(function: Callable) -> Callable[..., Any]:
         parameters = list(inspect.signature(function).parameters)
         names = frozenset(parameters)
         described: Any = SimpleNamespace(name=function.__name__, parameters=parameters)

@@ -135,7 +135,7 @@ def op(
     device: Callable | None = None,
     view: bool = False,
     variadic: bool = False,
-) -> Callable:
+) -> Callable[..., Any]:
     """Declare an operation. The decorated function puts its arguments into canonical order and form.
 
     `cpu` is the NumPy kernel; without it, the function of the same name in cpu/<group>.py.
@@ -145,7 +145,7 @@ def op(
     Arguments annotated `Tensor` must be tensors.
     """
 
-    def declare(function: Callable) -> Callable:
+    def declare(function: Callable) -> Callable[..., Any]:
         operation = Op(function, cpu, samples, view, variadic, device=device)
         names = frozenset(operation.parameters)
 

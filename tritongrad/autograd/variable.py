@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class _Leaf:
@@ -38,6 +38,10 @@ class Variable:
     `_grad`     unset until the first gradient
     `_hooks`    unset until the first hook of a leaf (a Node holds those of other tensors)
     """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     __slots__ = ("__weakref__", "_array", "_grad", "_hooks", "_node", "_version")
 
