@@ -43,6 +43,11 @@ def softsign(x):
 """,
     ),
     ("tritongrad/tensor_math.py", r"\n    erf = .*", "\n    softsign = activation.softsign"),
+    (
+        "tritongrad/__init__.py",
+        r"\nfrom \.ops\.activation import softplus.*",
+        "\nfrom .ops.activation import softsign as softsign",
+    ),
 ]
 
 

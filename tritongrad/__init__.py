@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
-from . import create
+from . import create as _create
 from .autograd import enable_grad as enable_grad
 from .autograd import inference_mode as inference_mode
 from .autograd import is_grad_enabled as is_grad_enabled
@@ -43,7 +43,7 @@ from .devices import device as device
 from .devices import get_default_device as get_default_device
 from .devices import set_default_device as set_default_device
 from .dtype import bfloat16 as bfloat16
-from .dtype import bool_ as bool
+from .dtype import bool_ as bool  # noqa: F401
 from .dtype import dtype as dtype
 from .dtype import finfo as finfo
 from .dtype import float16 as float16
@@ -58,7 +58,177 @@ from .dtype import int64 as int64
 from .dtype import set_default_dtype as set_default_dtype
 from .dtype import uint8 as uint8
 from .errors import OutOfMemoryError as OutOfMemoryError
+from .ops.activation import clamp as clamp
+from .ops.activation import clamp_max as clamp_max
+from .ops.activation import clamp_min as clamp_min
+from .ops.activation import elu as elu
+from .ops.activation import erf as erf
+from .ops.activation import gelu as gelu
+from .ops.activation import gelu_tanh as gelu_tanh
+from .ops.activation import leaky_relu as leaky_relu
+from .ops.activation import relu as relu
+from .ops.activation import sigmoid as sigmoid
+from .ops.activation import silu as silu
+from .ops.activation import softplus as softplus
+from .ops.activation import tanh as tanh
+from .ops.compare import bitwise_and as bitwise_and
+from .ops.compare import bitwise_not as bitwise_not
+from .ops.compare import bitwise_or as bitwise_or
+from .ops.compare import bitwise_xor as bitwise_xor
+from .ops.compare import ceil as ceil
+from .ops.compare import eq as eq
+from .ops.compare import floor as floor
+from .ops.compare import floor_divide as floor_divide
+from .ops.compare import fmod as fmod
+from .ops.compare import ge as ge
+from .ops.compare import gt as gt
+from .ops.compare import isfinite as isfinite
+from .ops.compare import isinf as isinf
+from .ops.compare import isnan as isnan
+from .ops.compare import le as le
+from .ops.compare import logical_and as logical_and
+from .ops.compare import logical_not as logical_not
+from .ops.compare import logical_or as logical_or
+from .ops.compare import logical_xor as logical_xor
+from .ops.compare import lt as lt
+from .ops.compare import ne as ne
+from .ops.compare import remainder as remainder
+from .ops.compare import round as round
+from .ops.compare import trunc as trunc
+from .ops.copy import clone as clone
+from .ops.einsum import einsum as einsum
+from .ops.einsum import tensordot as tensordot
+from .ops.elementwise import abs as abs
+from .ops.elementwise import add as add
+from .ops.elementwise import atan2 as atan2
+from .ops.elementwise import cos as cos
+from .ops.elementwise import div as div
+from .ops.elementwise import exp as exp
+from .ops.elementwise import expm1 as expm1
+from .ops.elementwise import log as log
+from .ops.elementwise import log1p as log1p
+from .ops.elementwise import log2 as log2
+from .ops.elementwise import log10 as log10
+from .ops.elementwise import maximum as maximum
+from .ops.elementwise import minimum as minimum
+from .ops.elementwise import mul as mul
+from .ops.elementwise import neg as neg
+from .ops.elementwise import pow as pow
+from .ops.elementwise import reciprocal as reciprocal
+from .ops.elementwise import rsqrt as rsqrt
+from .ops.elementwise import sign as sign
+from .ops.elementwise import sin as sin
+from .ops.elementwise import sqrt as sqrt
+from .ops.elementwise import square as square
+from .ops.elementwise import sub as sub
+from .ops.index import embedding as embedding
+from .ops.index import gather as gather
+from .ops.index import index_add as index_add
+from .ops.index import index_copy as index_copy
+from .ops.index import index_fill as index_fill
+from .ops.index import index_put as index_put
+from .ops.index import index_select as index_select
+from .ops.index import scatter as scatter
+from .ops.index import scatter_add as scatter_add
+from .ops.index import take_along_dim as take_along_dim
+from .ops.linalg import addbmm as addbmm
+from .ops.linalg import addmm as addmm
+from .ops.linalg import addmv as addmv
+from .ops.linalg import baddbmm as baddbmm
+from .ops.linalg import bmm as bmm
+from .ops.linalg import dot as dot
+from .ops.linalg import matmul as matmul
+from .ops.linalg import mm as mm
+from .ops.linalg import mv as mv
+from .ops.linalg import outer as outer
+from .ops.linalg import trace as trace
+from .ops.masks import argwhere as argwhere
+from .ops.masks import masked_fill as masked_fill
+from .ops.masks import masked_select as masked_select
+from .ops.masks import nonzero as nonzero
+from .ops.masks import tril as tril
+from .ops.masks import triu as triu
 from .ops.masks import where as where
+from .ops.nn import log_softmax as log_softmax
+from .ops.nn import softmax as softmax
+from .ops.order import argsort as argsort
+from .ops.order import bincount as bincount
+from .ops.order import bucketize as bucketize
+from .ops.order import histc as histc
+from .ops.order import histogram as histogram
+from .ops.order import msort as msort
+from .ops.order import searchsorted as searchsorted
+from .ops.order import sort as sort
+from .ops.order import topk as topk
+from .ops.order import unique as unique
+from .ops.reduce import all as all
+from .ops.reduce import amax as amax
+from .ops.reduce import amin as amin
+from .ops.reduce import any as any
+from .ops.reduce import argmax as argmax
+from .ops.reduce import argmin as argmin
+from .ops.reduce import logsumexp as logsumexp
+from .ops.reduce import mean as mean
+from .ops.reduce import prod as prod
+from .ops.reduce import sum as sum
+from .ops.scan import cumprod as cumprod
+from .ops.scan import cumsum as cumsum
+from .ops.shape import cat as cat
+from .ops.shape import column_stack as column_stack
+from .ops.shape import concat as concat
+from .ops.shape import concatenate as concatenate
+from .ops.shape import flip as flip
+from .ops.shape import fliplr as fliplr
+from .ops.shape import flipud as flipud
+from .ops.shape import hstack as hstack
+from .ops.shape import repeat_interleave as repeat_interleave
+from .ops.shape import roll as roll
+from .ops.shape import rot90 as rot90
+from .ops.shape import stack as stack
+from .ops.shape import tile as tile
+from .ops.shape import vstack as vstack
+from .ops.slices import diag as diag
+from .ops.slices import diag_embed as diag_embed
+from .ops.slices import diagonal as diagonal
+from .ops.slices import narrow as narrow
+from .ops.slices import select as select
+from .ops.split import chunk as chunk
+from .ops.split import hsplit as hsplit
+from .ops.split import split as split
+from .ops.split import split_with_sizes as split_with_sizes
+from .ops.split import tensor_split as tensor_split
+from .ops.split import unbind as unbind
+from .ops.split import vsplit as vsplit
+from .ops.statistics import aminmax as aminmax
+from .ops.statistics import count_nonzero as count_nonzero
+from .ops.statistics import max as max
+from .ops.statistics import median as median
+from .ops.statistics import min as min
+from .ops.statistics import nanmean as nanmean
+from .ops.statistics import nansum as nansum
+from .ops.statistics import norm as norm
+from .ops.statistics import quantile as quantile
+from .ops.statistics import std as std
+from .ops.statistics import std_mean as std_mean
+from .ops.statistics import var as var
+from .ops.statistics import var_mean as var_mean
+from .ops.strided import as_strided as as_strided
+from .ops.view import atleast_1d as atleast_1d
+from .ops.view import atleast_2d as atleast_2d
+from .ops.view import broadcast_tensors as broadcast_tensors
+from .ops.view import broadcast_to as broadcast_to
+from .ops.view import detach as detach
+from .ops.view import detach_ as detach_
+from .ops.view import flatten as flatten
+from .ops.view import movedim as movedim
+from .ops.view import permute as permute
+from .ops.view import ravel as ravel
+from .ops.view import reshape as reshape
+from .ops.view import squeeze as squeeze
+from .ops.view import t as t
+from .ops.view import transpose as transpose
+from .ops.view import unflatten as unflatten
+from .ops.view import unsqueeze as unsqueeze
 from .precision import get_float32_matmul_precision as get_float32_matmul_precision
 from .precision import set_float32_matmul_precision as set_float32_matmul_precision
 from .printing import set_printoptions as set_printoptions
@@ -89,7 +259,7 @@ if TYPE_CHECKING:
     from .drawing import draw as draw
     from .plotting import plot as plot
 
-tensor = create.tensor  # the function, not the module of that name
+tensor = _create.tensor  # the function, not the module of that name
 float = float32
 double = float64
 half = float16
@@ -97,46 +267,8 @@ long = int64
 int = int32
 short = int16
 
-# The functions of these modules are public names, as they are declared there.
-_OPERATIONS = (
-    "ops.elementwise",
-    "ops.activation",
-    "ops.compare",
-    "ops.statistics",  # before reduce: its forms of var, std and norm are the public ones
-    "ops.reduce",
-    "ops.scan",
-    "ops.linalg",
-    "ops.einsum",
-    "ops.view",
-    "ops.slices",
-    "ops.split",
-    "ops.strided",
-    "ops.copy",
-    "ops.shape",
-    "ops.index",
-    "ops.masks",
-    "ops.order",
-    "ops.nn",
-)
 _LAZY = ("accelerator", "backends", "cuda", "kernels", "nn", "optim", "testing", "utils")
 _LAZY_FUNCTIONS = {"draw": ".drawing", "plot": ".plotting"}
-_NOT_PUBLIC = ("slices", "embed", "copy", "zero", "embedding_backward")
-
-
-def _publish() -> None:
-    for name in _OPERATIONS:
-        try:
-            module = importlib.import_module(f".{name}", __name__)
-        except ImportError:
-            continue
-        for key, value in vars(module).items():
-            if key in _NOT_PUBLIC or key.startswith("_"):
-                continue
-            if getattr(value, "__module__", "") == module.__name__:
-                globals().setdefault(key, value)
-
-
-_publish()
 
 
 def __getattr__(name: str) -> Any:
