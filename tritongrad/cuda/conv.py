@@ -85,7 +85,7 @@ def conv2d_grad_weight(
     pixels = x.shape[0] * math.prod(size)
     slices = max(1, -(-pixels // SPAN))
     out = empty(tuple(w_shape), g.dtype, g.device)
-    wide = np.dtype(np.float32) if g.itemsize == 2 and g.dtype.kind != "i" else g.dtype
+    wide = np.dtype(np.float32) if g.itemsize == 2 and g.dtype.kind not in "iu" else g.dtype
     parts = empty((slices, *w_shape), wide, g.device) if slices > 1 else out
     sizes = (*_sizes(x.shape, w_shape, size, steps, groups), min(SPAN, pixels))
     filters, depth = w_shape[0] // groups, math.prod(w_shape[1:])
