@@ -239,6 +239,7 @@ ARRAYS = {  # the whole result, in the form of the operation's samples
     "embed": _embed,
     "split": _split,
     "unbind": lambda x, dim=0: [x.take(i, dim) for i in range(x.shape[dim])],
+    "stack": lambda xs, dim=0: np.stack(xs, dim),
     "cat": lambda xs, dim=0: np.concatenate([x for x in xs if x.shape != (0,)], dim),
     "flip": lambda x, dims, *more: np.flip(x, _sizes(dims, more)),
     "gather": lambda x, dim, index, sparse_grad=False: _gathered(x, dim, index),

@@ -213,10 +213,11 @@ def _tensors_close(
             )
     if check_stride and a.stride() != e.stride():
         raise AssertionError(f"The values for attribute 'stride()' do not match.{what}")
-    if rtol is None or atol is None:
-        pairs = [TOLERANCES.get(t.dtype.name, (0.0, 0.0)) for t in (a, e)]
-        rtol, atol = (max(p) for p in zip(*pairs, strict=True))
-    message = mismatch(a._host(), e._host(), rtol, atol, equal_nan)
+    pairs = [TOLERANCES.get(t.dtype.name, (0.0, 0.0)) for t in (a, e)]
+    r, t = (max(p) for p in zip(*pairs, strict=True))
+    if rtol is not None and atol is not None:
+        r, t = rtol, atol
+    message = mismatch(a._host(), e._host(), r, t, equal_nan)
     if message:
         raise AssertionError(f"Tensor-likes are not close!\n\n{message}{what}")
 

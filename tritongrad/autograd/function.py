@@ -169,7 +169,7 @@ def _record(cls: type, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: tup
         if id(t) in dirty or not any(t is a for a in args):
             places[id(t)] = (i, edge)
     ctx._saved = [
-        t if t is None else (save(t), history(t, *places.get(id(t), (None, None)), node))
+        t if t is None else (save(t), history(t, places.get(id(t), (None, None)), node))
         for t in ctx._to_save
     ]
     ctx._to_save = ()

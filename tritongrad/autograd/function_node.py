@@ -108,8 +108,9 @@ class Guard:
         )
 
 
-def history(t: Variable, i: int | None, edge: Any, node: FunctionNode) -> Callable:
+def history(t: Variable, place: tuple, node: FunctionNode) -> Callable:
     """How the edge of a saved tensor is found: weakly if it is output i, which holds the Node."""
+    i, edge = place
     if edge is None:
         before = edge_of(t)
         return lambda: before

@@ -210,7 +210,7 @@ def _compare(
     raise GradcheckError(
         f"gradcheck: Jacobian mismatch for output {o} with respect to input {i}: the derivative of "
         f"output[{o}] at index {target} by input[{i}] at index {source} is {analytical[j, k]:.8g} "
-        f"analytically, {numerical[j, k]:.8g} numerically; {(~right).sum()} of {right.size} entries "
+        f"analytically, {numerical[j, k]:.8g} numerically; {(~right).sum()} of {right.size} "
         f"differ (atol {atol}, rtol {rtol}),\nnumerical:{numerical}\nanalytical:{analytical}"
     )
 
