@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.modes import quiet, shared_quiet, state
-from .autograd.record import trace_one, trace_two
+from .autograd.modes import off, quiet, shared_quiet, state
+from .autograd.quick import trace_one, trace_two
 from .autograd.variable import INFERENCE, Variable, new, registry
 from .calling import ALIASES, into, publish
 from .cpu.large import LARGE, fits
@@ -85,9 +85,9 @@ def _unary(operation: Op) -> Callable:
         t = new(registry.Tensor)
         t._array = result
         t._node = None
-        if input._node is not None and state.grad:
+        if input._node is not None and (not off or state.recording):
             t._node = trace_one(operation, input, result, t)
-        elif state.inference:
+        elif off and state.inference:
             t._version = INFERENCE
         return t
 
@@ -102,17 +102,16 @@ def _binary(operation: Op) -> Callable:
         if out is not None or alpha is not None:
             return _bind(operation, (input, other), {"out": out, "alpha": alpha})
         # The quick way: two float32 (or two float64) arrays of NumPy, or one and a number.
-        a = getattr(input, "_array", None)
-        if type(a) is not ndarray:
-            return run(operation, (input, other))
-        d = a.dtype
-        if not (d is FLOAT32 or d is FLOAT64):
-            return run(operation, (input, other))
-        b = getattr(other, "_array", None)
-        is_tensor = b is not None
-        if not is_tensor and (type(other) is float or type(other) is int):
-            b = zero_dim(other, d)
-        if type(b) is not ndarray or b.dtype is not d:
+        try:
+            a = input._array
+            d = a.dtype
+            is_tensor = type(other) is not float and type(other) is not int
+            if type(a) is not ndarray or not (d is FLOAT32 or d is FLOAT64):
+                return run(operation, (input, other))
+            b = other._array if is_tensor else zero_dim(other, d)
+            if type(b) is not ndarray or b.dtype is not d:
+                return run(operation, (input, other))
+        except AttributeError:  # one is no tensor
             return run(operation, (input, other))
         if kernel is None:
             kernel = operation.cpu
@@ -126,9 +125,10 @@ def _binary(operation: Op) -> Callable:
         t = new(registry.Tensor)
         t._array = result
         t._node = None
-        if (input._node is not None or (is_tensor and other._node is not None)) and state.grad:
-            t._node = trace_two(operation, input, other, is_tensor, result, t)
-        elif state.inference:
+        if input._node is not None or (is_tensor and other._node is not None):
+            if not off or state.recording:
+                t._node = trace_two(operation, input, other, is_tensor, result, t)
+        elif off and state.inference:
             t._version = INFERENCE
         return t
 

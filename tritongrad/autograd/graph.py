@@ -172,7 +172,7 @@ def changed_error(array: Any, cell: list, count: int, node: Node) -> RuntimeErro
     )
 
 
-def unpack(saved: tuple, edge: Any, node: Node) -> Any:
+def unpack(saved: Sequence, edge: Any, node: Node) -> Any:
     """The tensor that was saved, with the history that it had; refused if it was changed since."""
     array, cell, count = saved
     if cell[0] != count:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+off: list = []  # an item for each thread that is not recording: while empty, nobody need ask
+
 
 class _State(threading.local):
     """What differs from thread to thread.
@@ -19,9 +21,19 @@ class _State(threading.local):
     """
 
     def __init__(self) -> None:
-        self.grad = True
+        self.recording = True
         self.inference = False
         self.quiet = _quiet_context().run
+
+    @property
+    def grad(self) -> bool:
+        return self.recording
+
+    @grad.setter
+    def grad(self, wanted: bool) -> None:
+        if wanted != self.recording:
+            self.recording = wanted
+            (off.pop if wanted else off.append)(0)
 
 
 def _quiet_context() -> contextvars.Context:

@@ -6,14 +6,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .graph import Node, Output, anomaly, changed_error, here, save, sequence, unpack
+from .graph import Node, Output, changed_error, save, unpack
 from .variable import (
-    LEAF,
     Variable,
-    View,
     edge_of,
     new,
-    refreshed,
     registry,
 )
 
@@ -64,13 +61,20 @@ def formula_names(formula: Callable) -> list[str]:
 
 
 class OpNode(Node):
-    """A Node of a declared operation: runs its formulas on what they asked to have saved."""
+    """A Node of a declared operation: runs its formulas on what they asked to have saved.
+
+    `tensors`  array, version cell and version of each tensor saved, one after the other
+    `values`   the other arguments saved
+    """
 
     __slots__ = ("plan", "tensors", "values")
 
+    tensors: Any
+    values: Any
+
     outputs = None  # SeveralOutputs has them
 
-    __init__ = object.__init__  # the hot path fills the slots itself
+    __init__: Any = object.__init__  # the hot path fills the slots itself
 
     @property
     def op(self) -> Any:
@@ -87,11 +91,12 @@ class OpNode(Node):
             )
         plan = self.plan
         values: list = []
+        saved = iter(self.tensors)
         if create_graph:
-            for position, saved in zip(plan.tensors, self.tensors, strict=True):
-                values.append(unpack(saved, self._history(position, plan.wanted), self))
+            for position, *triple in zip(plan.tensors, saved, saved, saved, strict=True):
+                values.append(unpack(triple, self._history(position, plan.wanted), self))
         else:
-            for array, cell, count in self.tensors:
+            for array, cell, count in zip(saved, saved, saved, strict=True):
                 if cell[0] != count:
                     raise changed_error(array, cell, count, self)
                 t = new(registry.Tensor)
@@ -125,13 +130,8 @@ class OpNode(Node):
 
     def resave(self, result: Any) -> None:
         """Save the result again, after an in-place operation has moved its version."""
-        positions = self.plan.tensors
-        self.tensors = tuple(
-            [
-                save(result) if p == RESULT else s
-                for p, s in zip(positions, self.tensors, strict=True)
-            ]
-        )
+        at = 3 * self.plan.tensors.index(RESULT)
+        self.tensors = (*self.tensors[:at], *save(result), *self.tensors[at + 3 :])
 
     def release(self) -> None:
         if self.tensors or self.values:
@@ -144,102 +144,10 @@ class SeveralOutputs(OpNode):
     __slots__ = ("outputs",)
 
 
-def trace_one(op: Any, t: Variable, array: Any, result: Any) -> Any:
-    """`trace` for the quick way: an operation on one tensor."""
-    edge = t._node
-    if edge is LEAF:
-        edge = t
-    elif type(edge) is View:
-        edge = refreshed(t, edge)
-        if edge is None:
-            return None
-    plan = op.quick[0]
-    if plan is None:
-        if not op.differentiable:
-            return None
-        plan = op.quick[0] = Plan(op, (0,), (True,))
-    return _quick_node(plan, (edge,), t, t, array, result)
-
-
-def trace_two(op: Any, a: Variable, b: Any, is_tensor: bool, array: Any, result: Any) -> Any:
-    """`trace` for the quick way: an operation on a tensor and a tensor or number."""
-    edge = a._node
-    if edge is LEAF:
-        edge = a
-    elif type(edge) is View:
-        edge = refreshed(a, edge)
-    other = b._node if is_tensor else None
-    if other is not None:
-        if other is LEAF:
-            other = b
-        elif type(other) is View:
-            other = refreshed(b, other)
-    if edge is None:
-        if other is None:
-            return None
-        key, edges = 6, (other,)
-    elif other is None:
-        key, edges = 5 if is_tensor else 1, (edge,)
-    else:
-        key, edges = 7, (edge, other)
-    plan = op.quick[key]
-    if plan is None:
-        plan = _quick_plan(op, key, is_tensor)
-        if plan is None:
-            return trace(op, (a, b), array, result)
-    return _quick_node(plan, edges, a, b, array, result)
-
-
-def _quick_plan(op: Any, key: int, is_tensor: bool) -> Plan | None:
-    """The plan for a choice of inputs that need gradients, None if not all have a formula."""
-    wanted = tuple(i for i in (0, 1) if key >> i & 1)
-    if not set(wanted) <= set(op.differentiable):
-        return None
-    op.quick[key] = Plan(op, wanted, (True, is_tensor))
-    return op.quick[key]
-
-
-def _quick_node(plan: Plan, edges: tuple, a: Any, b: Any, array: Any, result: Any) -> OpNode:
-    """An OpNode without the calls that building one takes elsewhere: this is the hot path."""
-    node = OpNode()
-    node.plan = plan
-    node.edges = edges
-    node.seq = next(sequence)
-    node.hooks = None
-    node.shape = array.shape
-    node.dtype = array.dtype
-    pattern = plan.pattern
-    node.values = node.tensors = ()
-    if pattern:
-        try:
-            if pattern == 3:
-                cell, other = a._version, b._version
-                node.tensors = ((a._array, cell, cell[0]), (b._array, other, other[0]))
-            elif pattern < 3:
-                t = a if pattern == 1 else b
-                cell = t._version
-                node.tensors = ((t._array, cell, cell[0]),)
-            elif pattern == 7:
-                cell = result._version = [0, 0, ""]  # it is new: nobody can have asked for one
-                node.tensors = ((array, cell, 0),)
-            elif pattern == 5:
-                node.values = (b,)
-            elif pattern == 6:
-                cell = a._version
-                node.tensors = ((a._array, cell, cell[0]),)
-                node.values = (b,)
-            else:
-                _save_all(node, (a, b, result))
-        except (AttributeError, TypeError):  # no version yet, or made in inference mode
-            _save_all(node, (a, b, result))
-    if anomaly:
-        node.trace = here()
-    return node
-
-
-def _save_all(node: OpNode, args: tuple) -> None:
+def save_all(node: OpNode, args: tuple) -> None:
+    """Save what a Node's plan says, of all arguments and, last, the result."""
     plan = node.plan
-    node.tensors = tuple([save(args[p]) for p in plan.tensors])
+    node.tensors = tuple([part for p in plan.tensors for part in save(args[p])])
     node.values = [args[p] if kind == "value" else shapes_of(args[p]) for p, kind in plan.values]
 
 
@@ -272,7 +180,7 @@ def _node(kind: type, plan: Plan, edges: tuple, args: tuple, array: Any, result:
     node = kind()
     Node.__init__(node, edges, array)
     node.plan = plan
-    _save_all(node, (*args, result))
+    save_all(node, (*args, result))
     return node
 
 

@@ -37,6 +37,17 @@ def pow(input: Array, exponent: Array | float) -> Array:
     return np.power(input, input.dtype.type(e))
 
 
+def select(mask: Array, values: Array) -> Array:
+    """values where mask holds, else 0: half the time of np.where, by the bits of the floats."""
+    bits = np.int32 if values.dtype == np.float32 else np.int64
+    if values.dtype.kind != "f" or values.itemsize < 4 or mask.shape != values.shape:
+        return np.where(mask, values, values.dtype.type(0))
+    result = mask.astype(bits)
+    np.negative(result, out=result)
+    np.bitwise_and(result, values.view(bits), out=result)
+    return result.view(values.dtype)
+
+
 def rsqrt(input: Array) -> Array:
     return np.reciprocal(np.sqrt(input))
 
@@ -56,7 +67,7 @@ def relu(input: Array) -> Array:
 
 
 def relu_backward(grad: Array, result: Array) -> Array:
-    return np.where(result > 0, grad, grad.dtype.type(0))
+    return select(result > 0, grad)
 
 
 def tanh_backward(grad: Array, result: Array) -> Array:
@@ -125,15 +136,15 @@ def clamp_both(input: Array, min: Array, max: Array) -> Array:
 
 def clamp_backward(grad: Array, input: Array, min: Array, max: Array) -> Array:
     """grad where min <= input <= max, else 0: selected, so a nan of grad outside is dropped"""
-    return np.where((input >= min) & (input <= max), grad, grad.dtype.type(0))
+    return select((input >= min) & (input <= max), grad)
 
 
 def clamp_min_backward(grad: Array, input: Array, min: Array) -> Array:
-    return np.where(input >= min, grad, grad.dtype.type(0))
+    return select(input >= min, grad)
 
 
 def clamp_max_backward(grad: Array, input: Array, max: Array) -> Array:
-    return np.where(input <= max, grad, grad.dtype.type(0))
+    return select(input <= max, grad)
 
 
 def floor_divide(input: Array, other: Array) -> Array:

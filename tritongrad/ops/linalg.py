@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tritongrad.autograd.modes import shared_quiet, state
-from tritongrad.autograd.record import trace_two
+from tritongrad.autograd.quick import trace_two
 from tritongrad.autograd.variable import Variable, new, registry
 from tritongrad.calling import into, publish
 from tritongrad.cpu.linalg import multiply

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tritongrad.autograd.modes import shared_quiet, state
-from tritongrad.autograd.record import trace_two
+from tritongrad.autograd.quick import trace_two
 from tritongrad.autograd.variable import new, registry
 from tritongrad.calling import publish
 from tritongrad.dtype import FLOAT32, FLOAT64, as_dtype, is_float
