@@ -188,11 +188,11 @@ def test_the_persistent_kernel_agrees_with_the_plain_one(a_is_t, b_is_t):
 def test_wrong_operands_are_named():
     a = positive((3, 4))
     for module, lift in ((cpu, lambda x: x), (cuda, up)):
-        with pytest.raises(RuntimeError, match=r"mm: inner sizes 4 and 3 differ.*\(3, 4\)"):
-            module.mm(lift(a), lift(a))
-        with pytest.raises(RuntimeError, match="mm: both must be 2-d"):
-            module.mm(lift(a[None]), lift(a))
-        with pytest.raises(RuntimeError, match="mm: dtypes must be equal"):
-            module.mm(lift(a), lift(a.T.astype(np.float64)))
+        with pytest.raises(RuntimeError, match=r"matmul: inner sizes 4 and 3 differ.*\(3, 4\)"):
+            module.matmul(lift(a), lift(a))
+        with pytest.raises(RuntimeError, match="matmul: dtypes must be equal"):
+            module.matmul(lift(a), lift(a.T.astype(np.float64)))
+        with pytest.raises(RuntimeError, match="bmm: both must be 3-d"):
+            module.bmm(lift(a), lift(a))
         with pytest.raises(RuntimeError, match="bmm: batch sizes differ"):
             module.bmm(lift(positive((2, 3, 4))), lift(positive((3, 4, 5))))

@@ -19,7 +19,7 @@ FLOATS = [np.dtype(np.float32), np.dtype(np.float64), *HALVES]
 
 
 @pytest.fixture(scope="module")
-def device():
+def seam():
     pytest.importorskip("triton", reason="the interpreter comes with Triton")
     from tritongrad.cuda.device import device_of
 
@@ -45,28 +45,28 @@ def test_philox_gives_the_published_words(counter, key, expected):
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize("kind", ["uniform", "normal"])
-def test_floats_have_the_same_bits_on_every_device(device, kind, dtype):
+def test_floats_have_the_same_bits_on_every_device(seam, kind, dtype):
     from tritongrad.cuda import random as cuda
 
     for n, (seed, offset) in enumerate(zip(SEEDS, OFFSETS * 2, strict=False)):
         shape = (3, 7 + 30 * n)
         want = getattr(cpu, kind)(shape, dtype, seed, offset)
-        got = getattr(cuda, kind)(shape, dtype, seed, offset, device)
+        got = getattr(cuda, kind)(shape, dtype, seed, offset, seam)
         assert got.shape == shape and got.dtype == dtype
         assert got.numpy().tobytes() == want.tobytes()
 
 
-def test_many_normals_have_the_same_bits_on_every_device(device):
+def test_many_normals_have_the_same_bits_on_every_device(seam):
     from tritongrad.cuda import random as cuda
 
     for dtype in FLOATS[:2]:
         want = cpu.normal((200_001,), dtype, 7, 0)
-        got = cuda.normal((200_001,), dtype, 7, 0, device).numpy()
+        got = cuda.normal((200_001,), dtype, 7, 0, seam).numpy()
         assert got.tobytes() == want.tobytes()
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.int8], ids=lambda d: d.__name__)
-def test_integers_have_the_same_bits_on_every_device(device, dtype):
+def test_integers_have_the_same_bits_on_every_device(seam, dtype):
     from tritongrad.cuda import random as cuda
 
     ranges = [(0, 2), (-100, 100)] if dtype(0).itemsize == 1 and dtype is np.int8 else [(0, 200)]
@@ -74,19 +74,19 @@ def test_integers_have_the_same_bits_on_every_device(device, dtype):
         ranges += [(-(2**63), 2**63 - 1), (-5, 2**33), (0, 2**32), (3, 4)]
     for low, high in ranges:
         want = cpu.randint(low, high, (5, 11), dtype, 9, 3)
-        got = cuda.randint(low, high, (5, 11), np.dtype(dtype), 9, 3, device)
+        got = cuda.randint(low, high, (5, 11), np.dtype(dtype), 9, 3, seam)
         assert got.dtype == dtype and np.array_equal(got.numpy(), want)
         assert (want.astype(object) >= low).all() and (want.astype(object) < high).all()
 
 
-def test_masks_and_permutations_have_the_same_bits_on_every_device(device):
+def test_masks_and_permutations_have_the_same_bits_on_every_device(seam):
     from tritongrad.cuda import random as cuda
 
     for p in (0, 0.1, 0.5, 1):
         want = cpu.bernoulli_mask(p, (9, 13), 2, 1)
-        got = cuda.bernoulli_mask(p, (9, 13), 2, 1, device).numpy()
+        got = cuda.bernoulli_mask(p, (9, 13), 2, 1, seam).numpy()
         assert got.dtype == bool and np.array_equal(got, want)
-    assert np.array_equal(cuda.randperm(33, 4, 2, device).numpy(), cpu.randperm(33, 4, 2))
+    assert np.array_equal(cuda.randperm(33, 4, 2, seam).numpy(), cpu.randperm(33, 4, 2))
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
