@@ -153,12 +153,8 @@ class KeepGrad:
 
 def save(t: Variable) -> tuple:
     """What a Node keeps of a tensor: the array, its version cell, and the version now."""
-    try:
-        cell = t._version
-        return t._array, cell, cell[0]
-    except (AttributeError, TypeError):  # not asked for before; made in inference mode
-        cell = version_of(t)
-        return t._array, cell, cell[0]
+    cell = version_of(t)
+    return t._array, cell, cell[0]
 
 
 def changed_error(array: Any, cell: list, count: int, node: Node) -> RuntimeError:

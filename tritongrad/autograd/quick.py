@@ -89,15 +89,16 @@ def _save(node: Any, pattern: int, a: Any, b: Any, result: Any) -> None:
     """Save what the plan's pattern says (see Plan)."""
     try:
         if pattern == 3:
-            cell, other = a._version, b._version
+            cell = a._version if a._node is LEAF else cell_of(a)
+            other = b._version if b._node is LEAF else cell_of(b)
             node.tensors = (a._array, cell, cell[0], b._array, other, other[0])
         elif pattern == 1 or pattern == 6:
-            cell = a._version
+            cell = a._version if a._node is LEAF else cell_of(a)
             node.tensors = (a._array, cell, cell[0])
             if pattern == 6:
                 node.values = (b,)
         elif pattern == 2:
-            cell = b._version
+            cell = b._version if b._node is LEAF else cell_of(b)
             node.tensors = (b._array, cell, cell[0])
         elif pattern == 5:
             node.values = (b,)
@@ -106,5 +107,13 @@ def _save(node: Any, pattern: int, a: Any, b: Any, result: Any) -> None:
             node.tensors = (result._array, cell, 0)
         else:
             save_all(node, (a, b, result))
-    except (AttributeError, TypeError):  # no version yet, or made in inference mode
+    except TypeError:  # one was made in inference mode: refused, and named
         save_all(node, (a, b, result))
+
+
+def cell_of(t: Any) -> Any:
+    """The version cell of a tensor, made on first use."""
+    cell = getattr(t, "_version", None)
+    if cell is None:
+        cell = t._version = [0, 0, ""]
+    return cell

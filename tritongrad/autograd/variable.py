@@ -89,9 +89,8 @@ def wrap(array: Any, node: Any = None) -> Any:
 
 def version_of(t: Variable) -> list:
     """The version cell of a tensor: made on first use, shared by all that share its memory."""
-    try:
-        cell = t._version
-    except AttributeError:
+    cell = getattr(t, "_version", None)  # an exception would cost ten times as much
+    if cell is None:
         cell = t._version = [0, 0, ""]
         return cell
     if cell is INFERENCE:
