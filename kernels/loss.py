@@ -1,4 +1,4 @@
-"""Cross-entropy of rows of logits with a class each: one pass for the loss, one for the gradient."""
+"""Cross-entropy of rows of logits with a class each: passes for loss and gradient."""
 
 import triton
 import triton.language as tl
@@ -37,15 +37,15 @@ def target_of(target, weight, row, inside, cols, ignore_index,
 @triton.jit
 def cross_entropy_rows(
     losses, weights, logs, x, target, weight, wrong, rows, cols, size_row, s_row0, s_row1, s_col,
-    ignore_index, smoothing, count,
+    ignore_index, smoothing, even,
     ACC: tl.constexpr, WEIGHTED: tl.constexpr, SMOOTH: tl.constexpr,
     ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
     """losses[row] = weight[t] (log sum exp x[row] - x[row, t]), t = target[row], smoothed
 
     weights[row] is weight[t], 0 where t is ignore_index; logs[row] is the log sum exp, kept for
-    the gradient; wrong[program] the first row of a class that does not exist, or `rows`. count is
-    the number of classes as a float.
+    the gradient; wrong[program] the first row of a class that does not exist, or `rows`.
+    even is smoothing / classes.
     """
     row, inside, at = place(rows, size_row, s_row0, s_row1, ROWS)
     label, valid, share, bad = target_of(
@@ -72,8 +72,8 @@ def cross_entropy_rows(
             w = class_weights(weight, start, cols, value, ACC, WEIGHTED, COLS)
             distance = w * (spread - (value - top))
             total, error = accumulate(total, error, row_sum(distance, mask))
-        even = (total + error) * smoothing / count
-        loss = tl.where(valid, loss * (1 - smoothing) + even, 0.0).to(ACC)
+        loss = loss * (1 - smoothing) + (total + error) * even
+        loss = tl.where(valid, loss, 0.0).to(ACC)
     tl.store(losses + row, convert(loss, losses.dtype.element_ty), inside)
     tl.store(weights + row, tl.where(valid, share, 0.0).to(ACC), inside)
     tl.store(logs + row, top + spread, inside)
@@ -82,7 +82,7 @@ def cross_entropy_rows(
 @triton.jit
 def cross_entropy_backward_tiles(
     out, grad, x, logs, target, weight, rows, cols, size_row, s_row0, s_row1, s_col,
-    s_grad, ignore_index, smoothing, count, share_of_all,
+    s_grad, ignore_index, smoothing, even, share_of_all,
     ACC: tl.constexpr, WEIGHTED: tl.constexpr, SMOOTH: tl.constexpr,
     ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
@@ -106,7 +106,7 @@ def cross_entropy_backward_tiles(
         slope = exp(value - spread) * whole
         if SMOOTH:
             w = class_weights(weight, start, cols, value, ACC, WEIGHTED, COLS)
-            slope -= smoothing / count * w
+            slope -= even * w
         slope = tl.where(col == label, slope - share, slope)
         result = tl.where(valid, g * slope, 0.0)
         tl.store(out + offset, convert(result.to(ACC), out.dtype.element_ty), mask)

@@ -40,17 +40,35 @@ def apply(
 
 
 @triton.jit
+def map_block(
+    out, x0, x1, x2, x3, i, mask,
+    FUNCTION: tl.constexpr, COMPUTE: tl.constexpr, ARITY: tl.constexpr, NUMBERS: tl.constexpr,
+):  # fmt: skip
+    """out[i] = FUNCTION(x0[i], ...) where mask allows; without a mask everywhere"""
+    result = apply(FUNCTION, x0, x1, x2, x3, i, i, i, i, mask, i, COMPUTE, ARITY, NUMBERS)
+    tl.store(out + i, convert(result, out.dtype.element_ty), mask)
+
+
+@triton.jit
 def map_contiguous(
     out, x0, x1, x2, x3, n,
     FUNCTION: tl.constexpr, COMPUTE: tl.constexpr, ARITY: tl.constexpr, NUMBERS: tl.constexpr,
-    BLOCK: tl.constexpr,
+    EVEN: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """out[i] = FUNCTION(x0[i], ...) for n elements, BLOCK a program; unused operands: any number"""
+    """out[i] = FUNCTION(x0[i], ...) for n elements, BLOCK a program; unused operands: any number
+
+    EVEN: n is a multiple of 16, so that the mask never cuts a 16-byte access in two. Otherwise
+    the blocks before the last one go without a mask.
+    """
     start = tl.program_id(0).to(tl.int64) * BLOCK
     i = start + tl.arange(0, BLOCK)
-    mask = i < n
-    result = apply(FUNCTION, x0, x1, x2, x3, i, i, i, i, mask, i, COMPUTE, ARITY, NUMBERS)
-    tl.store(out + i, convert(result, out.dtype.element_ty), mask)
+    if EVEN:
+        map_block(out, x0, x1, x2, x3, i, i < n, FUNCTION, COMPUTE, ARITY, NUMBERS)
+    else:
+        if start + BLOCK <= n:
+            map_block(out, x0, x1, x2, x3, i, None, FUNCTION, COMPUTE, ARITY, NUMBERS)
+        else:
+            map_block(out, x0, x1, x2, x3, i, i < n, FUNCTION, COMPUTE, ARITY, NUMBERS)
 
 
 @triton.jit

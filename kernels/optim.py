@@ -141,9 +141,7 @@ def sgd_one(
     b = grad
     if MOMENTUM and not FIRST:
         b = tl.load(buffer + i, mask).to(ACC)
-    now, b = sgd_rule(
-        now, grad, b, lr, momentum, share, decay, MOMENTUM, FIRST, NESTEROV, MAXIMIZE
-    )
+    now, b = sgd_rule(now, grad, b, lr, momentum, share, decay, MOMENTUM, FIRST, NESTEROV, MAXIMIZE)
     tl.store(w + i, now.to(TYPE), mask)
     if MOMENTUM:
         tl.store(buffer + i, b.to(TYPE), mask)

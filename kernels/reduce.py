@@ -37,6 +37,31 @@ def smaller(a, b):
     return tl.minimum(a, b, propagate_nan=ALL)
 
 
+@triton.jit
+def combined(a, b, COMBINE: tl.constexpr):
+    if COMBINE == "add":
+        return a + b
+    elif COMBINE == "multiply":
+        return a * b
+    elif COMBINE == "larger":
+        return larger(a, b)
+    else:
+        return smaller(a, b)
+
+
+@triton.jit
+def row_totals(a, COMBINE: tl.constexpr):
+    """Every row of a tile reduced, as a column; tl.reduce takes no function from a constant"""
+    if COMBINE == "add":
+        return tl.expand_dims(tl.reduce(a, 1, add), 1)
+    elif COMBINE == "multiply":
+        return tl.expand_dims(tl.reduce(a, 1, multiply), 1)
+    elif COMBINE == "larger":
+        return tl.expand_dims(tl.reduce(a, 1, larger), 1)
+    else:
+        return tl.expand_dims(tl.reduce(a, 1, smaller), 1)
+
+
 # What is done to an element first; `shift` is a number of its row.
 
 
@@ -143,9 +168,8 @@ def reduce_tiles(
             x, at, col + 3 * COLS, cols, row_mask, size_col, s_col0, s_col1, about,
             PREPARE, IDENTITY, ACC,
         )  # fmt: skip
-        a = COMBINE(COMBINE(a, b), COMBINE(c, d))
-    total = tl.expand_dims(tl.reduce(a, 1, COMBINE), 1)
-    result = convert(FINISH(total, count), out.dtype.element_ty)
+        a = combined(combined(a, b, COMBINE), combined(c, d, COMBINE), COMBINE)
+    result = convert(FINISH(row_totals(a, COMBINE), count), out.dtype.element_ty)
     tl.store(out + row * o_row + chunk * o_chunk, result, row_mask)
 
 
@@ -167,7 +191,7 @@ def first_smaller(a, i, b, j):
 @triton.jit
 def index_tiles(
     out, out_index, x, index, rows, cols, size_row, s_row0, s_row1, size_col, s_col0, s_col1,
-    o_row, o_chunk, COMBINE: tl.constexpr, IDENTITY: tl.constexpr, ACC: tl.constexpr,
+    o_row, o_chunk, LARGEST: tl.constexpr, IDENTITY: tl.constexpr, ACC: tl.constexpr,
     FIRST: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
     """(out, out_index)[row, chunk] = the extreme of x[row, chunk's columns] and its column
@@ -186,7 +210,10 @@ def index_tiles(
         place = tl.broadcast_to(col, [ROWS, COLS])
     else:
         place = tl.load(index + at, mask, other=9223372036854775807)
-    value, place = tl.reduce((value, place), 1, COMBINE)
+    if LARGEST:
+        value, place = tl.reduce((value, place), 1, first_larger)
+    else:
+        value, place = tl.reduce((value, place), 1, first_smaller)
     to = row * o_row + chunk * o_chunk
     result = convert(tl.expand_dims(value, 1), out.dtype.element_ty)
     tl.store(out + to, result, row < rows)

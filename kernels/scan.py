@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 from .copy import convert
-from .reduce import strided
+from .reduce import add, combined, multiply, strided
 
 
 @triton.jit
@@ -25,10 +25,13 @@ def scan_tiles(
     mask = (row < rows) & (col < cols)
     at = strided(row, size_row, s_row0, s_row1) + col * s_col
     value = tl.where(mask, convert(tl.load(x + at, mask), ACC), IDENTITY).to(ACC)
-    result = tl.associative_scan(value, 1, COMBINE)
+    if COMBINE == "add":
+        result = tl.associative_scan(value, 1, add)
+    else:
+        result = tl.associative_scan(value, 1, multiply)
     if FOLLOWS:
         earlier = (row < rows) & (chunk > 0)
         total = tl.load(before + row * chunks + chunk - 1, earlier, other=IDENTITY)
-        result = COMBINE(total, result)
+        result = combined(total, result, COMBINE)
     to = strided(row, size_row, o_row0, o_row1) + col * o_col
     tl.store(out + to, convert(result, out.dtype.element_ty), mask)

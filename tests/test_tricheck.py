@@ -12,17 +12,18 @@ pytest.importorskip("triton", reason="the interpreter comes with Triton")
 import triton
 import triton.language as tl
 from kernel_cases import CASES, FUNCTIONS, OPERATIONS, up
+from kernel_cases_nn import CASES as NN_CASES
 from tricheck import watching
 
 from tritongrad.cuda import elementwise as maps
 from tritongrad.cuda import interpreter
 from tritongrad.cuda.array import InterpretArray, empty
 from tritongrad.cuda.device import device_of
-from tritongrad.cuda.interpreter_builder import OutOfBoundsError
+from tritongrad.cuda.interpreter_memory import OutOfBoundsError
 from tritongrad.cuda.launch import launch
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *NN_CASES], ids=lambda case: case.name)
 def test_agrees_with_numpy_and_touches_only_what_it_may(case):
     with np.errstate(all="ignore"), watching() as watch:
         for got, want, rtol in case.run():

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tritongrad.cuda.device import device_of
-from tritongrad.cuda.interpreter_builder import state
+from tritongrad.cuda.interpreter_memory import state
 
 NOBODY, SEVERAL, ATOMIC = -1, -2, -3
 
@@ -36,10 +36,11 @@ class Shadow:
 
 @dataclass
 class Watch:
-    """The allocations, and what was found: (kind, kernel, access, program)"""
+    """The allocations, the kernels, and what was found: (kind, kernel, access, program)"""
 
     shadows: dict[int, Shadow] = field(default_factory=dict)
     found: list[tuple[str, str, str, Any]] = field(default_factory=list)
+    kernels: set[str] = field(default_factory=set)  # module.name of all that ran
 
     def shadow_at(self, address: int) -> Shadow | None:
         for shadow in self.shadows.values():
@@ -128,6 +129,7 @@ def watching() -> Iterator[Watch]:
 
     def launch(kernel: Any, grid: Any, args: Any, options: Any, constexprs: Any) -> None:
         watch.begin()
+        watch.kernels.add(f"{kernel.fn.__module__.rpartition('.')[2]}.{kernel.__name__}")
         kind.launch(device, kernel, grid, args, options, constexprs)
 
     with _replaced(device, allocate, foreign, release, upload, copy, memset, launch):

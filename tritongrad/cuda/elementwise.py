@@ -118,9 +118,11 @@ def launch_contiguous(out: DeviceArray, args: list, constexprs: dict) -> None:
 
     block, warps = block_of(out.size)
     grid = (-(-out.size // block),)
+    even = out.size % 16 == 0
     launch(
-        maps.map_contiguous, grid, out, *args, out.size, BLOCK=block, num_warps=warps, **constexprs
-    )
+        maps.map_contiguous, grid, out, *args, out.size, EVEN=even, BLOCK=block, num_warps=warps,
+        **constexprs,
+    )  # fmt: skip
 
 
 def block_of(size: int) -> tuple[int, int]:
@@ -132,9 +134,7 @@ def launch_tiles(out: DeviceArray, args: list, constexprs: dict) -> None:
     """Any strides: the plan has one launch, or several beyond four dimensions."""
     from tritongrad.kernels import maps
 
-    views = [
-        x.broadcast_to(out.shape) if isinstance(x, DeviceArray) else None for x in args
-    ]
+    views = [x.broadcast_to(out.shape) if isinstance(x, DeviceArray) else None for x in args]
     strides = tuple(
         None if x is None else tuple(s // x.itemsize for s in x.strides) for x in (out, *views)
     )
@@ -196,9 +196,7 @@ def tile_of(dims: list) -> dict[str, int]:
     """Rows and columns of a tile: square where an array's neighbours lie along the rows."""
     (rows, *row_steps), (cols, *col_steps) = dims[-2:]
     budget, _ = block_of(rows * cols * dims[0][0] * dims[1][0])
-    turned = any(
-        abs(r) == 1 and abs(c) > 1 for r, c in zip(row_steps, col_steps, strict=True)
-    )
+    turned = any(abs(r) == 1 and abs(c) > 1 for r, c in zip(row_steps, col_steps, strict=True))
     width = min(power_of_2(cols), 32 if turned and rows >= 32 else budget)
     return {"ROWS": min(power_of_2(rows), budget // width), "COLS": width}
 

@@ -5,24 +5,15 @@ interpreted forms, so nothing of Triton is patched: other threads may compile me
 breakpoint or a print inside a kernel works as anywhere else.
 """
 
-import builtins
-import functools
 import inspect
-import math
-import operator
-import sys
-import types
 
 import numpy as np
 import triton.language as tl
-from triton.language.semantic import TritonSemantic
-from triton.runtime.interpreter import InterpretedFunction, TensorHandle
-from triton.runtime.jit import JITFunction
+from triton.runtime.interpreter import TensorHandle
 
-from .interpreter_builder import Argument, Builder, state
-from .interpreter_reduce import Reductions
+from .interpreter_memory import Argument, state
+from .interpreter_names import Value, interpreted, scalar, translate
 
-JIT = (JITFunction, InterpretedFunction)
 DTYPES = {
     "bool": tl.int1,
     "bfloat16": tl.bfloat16,
@@ -47,7 +38,8 @@ def run(kernel, grid, args, constexprs, live=None):
     state.grid = (*grid, 1, 1)[:3]
     try:
         with np.errstate(all="ignore"):
-            for state.program in programs_of(state.grid):
+            for program in programs_of(state.grid):
+                state.program = program
                 code(*values)
     except Exception as error:
         error.add_note(f"in kernel {code.__name__}, program {state.program} of grid {state.grid}")
@@ -116,214 +108,5 @@ def pointer(name, ptr, dtype, low, nbytes):
     return Value(handle, kind)
 
 
-def scalar(data, kind):
-    return Value(TensorHandle(data, kind), kind)
-
-
 def is_pointer(value):
     return isinstance(value, Value) and "argument" in value.handle.attr
-
-
-class Interpreted:
-    """A jitted function that runs as Python; its globals are translated at the first call."""
-
-    def __init__(self, jitted):
-        self.jitted = jitted
-        self.python = jitted.fn
-        while not inspect.isfunction(self.python):
-            self.python = self.python.fn
-        self.__name__ = self.python.__name__
-        self.parameters = inspect.signature(self.python).parameters
-
-    @functools.cached_property
-    def function(self):
-        python = self.python
-        outer, names = python.__globals__, names_of(python.__code__)
-        scope = {name: translate(outer[name]) for name in names if name in outer}
-        scope.update(__builtins__=builtins, __name__=python.__module__)
-        scope.setdefault("range", loop)
-        cells = [types.CellType(translate(c.cell_contents)) for c in python.__closure__ or ()]
-        function = types.FunctionType(
-            python.__code__, scope, python.__name__, python.__defaults__, tuple(cells)
-        )
-        function.__kwdefaults__ = python.__kwdefaults__
-        return function
-
-    def __call__(self, *args, **kwargs):
-        kwargs.pop("_semantic", None)
-        return self.function(*args, **kwargs)
-
-
-def names_of(code):
-    """Every global name that a code object, or one nested in it, may read."""
-    nested = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    return set(code.co_names).union(*map(names_of, nested))
-
-
-def interpreted(kernel):
-    """The interpreted form of a jitted function; autotuners and heuristics are looked through."""
-    while not isinstance(kernel, JIT):
-        if not hasattr(kernel, "fn"):
-            raise TypeError(f"{kernel!r} is not a @triton.jit kernel")
-        kernel = kernel.fn
-    found = _functions.get(kernel.fn)
-    if found is None:
-        found = _functions[kernel.fn] = Interpreted(kernel)
-    return found
-
-
-def translate(value):
-    """A value as interpreted code must see it: functions of Triton bound, the rest unchanged."""
-    if isinstance(value, JIT):
-        return interpreted(value)
-    if isinstance(value, types.ModuleType):
-        return _modules.setdefault(value, Module(value)) if of_kernels(value) else value
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(map(translate, value))
-    replacement = _replacements.get(id(value))
-    if replacement is not None:
-        return replacement
-    return bound(value) if tl.core.is_builtin(value) else value
-
-
-def of_kernels(module):
-    """Whether a module can hold jitted functions: Triton's own, or one that imports Triton."""
-    return module.__name__.startswith("triton.") or any(
-        isinstance(v, JIT) or v is tl for v in vars(module).values()
-    )
-
-
-def bound(member):
-    """A builtin of Triton with our semantic in place of the compiler's."""
-
-    @functools.wraps(member)
-    def call(*args, **kwargs):
-        kwargs["_semantic"] = semantic
-        result = member(*args, **kwargs)
-        if type(result) is tl.tensor:  # functions of tl.math name the class
-            result.__class__ = Value
-        return result
-
-    return call
-
-
-class Module:
-    """A module whose attributes are translated when first read."""
-
-    def __init__(self, module):
-        self.__dict__["__wrapped__"] = module
-
-    def __getattr__(self, name):
-        value = self.__dict__[name] = translate(getattr(self.__wrapped__, name))
-        return value
-
-
-def loop(*bounds, **options):
-    """range(): the loop variable is a Triton scalar, as in compiled code."""
-    kinds = [b.dtype for b in bounds if isinstance(b, tl.tensor)]
-    wide = any(k.primitive_bitwidth == 64 for k in kinds)
-    dtype, kind = (np.int64, tl.int64) if wide else (np.int32, tl.int32)
-    for i in unrolled(*bounds, **options):
-        yield scalar(np.array([i], dtype), kind)
-
-
-def unrolled(start, end=None, step=1, **_):
-    """tl.static_range(): the loop variable is a plain int."""
-    start, end = (0, start) if end is None else (start, end)
-    return range(*map(operator.index, (start, end, step)))
-
-
-def unchanged(input, *_, **__):
-    return input
-
-
-def static_assert(condition, message="", **_):
-    if not condition:
-        raise AssertionError(str(message))
-
-
-class Value(tl.tensor):
-    """A Triton tensor over a NumPy array, with Python's protocols for the debugger."""
-
-    def __init__(self, handle, type):
-        self.handle, self.type, self.dtype = handle, type, type.scalar
-        self.shape, self.numel = shape_and_size(type.shape if type.is_block() else ())
-
-    def __index__(self):
-        return int(self.handle.data.reshape(-1)[0])
-
-    def __float__(self):
-        return float(self.handle.data.reshape(-1)[0])
-
-    def __bool__(self):
-        if self.handle.data.size != 1:
-            if sys._getframe(1).f_globals["__name__"].startswith("triton."):
-                return True  # Triton asks so whether an optional argument was given
-            raise ValueError(f"a block of shape {self.handle.data.shape} has no truth value")
-        return bool(self.handle.data.reshape(-1)[0])
-
-    def __repr__(self):
-        return repr(self.handle.data)
-
-    def __str__(self):
-        return str(self.handle.data)
-
-    def __iter__(self):
-        raise TypeError("a Triton tensor cannot be iterated")
-
-    @property
-    def T(self):
-        return self.trans()
-
-
-@functools.cache
-def shape_and_size(shape):
-    """A block's shape as Triton spells it; made once per shape, for it costs 10 us."""
-    return tl.core.tuple([tl.constexpr(s) for s in shape]), tl.constexpr(math.prod(shape))
-
-
-def add_methods():
-    """Binds every operator and method of Triton's tensors to our semantic."""
-    own = set(vars(Value))
-    for name in dir(tl.tensor):
-        member = getattr(tl, name, None)
-        if not isinstance(member, JIT):
-            member = inspect.getattr_static(tl.tensor, name)
-        if name in own:
-            continue
-        if isinstance(member, JIT):
-            setattr(Value, name, lambda self, *a, _f=member, **k: interpreted(_f)(self, *a, **k))
-        elif tl.core.is_builtin(member):
-            setattr(Value, name, translate(member))
-
-
-class Semantic(TritonSemantic):
-    """Triton's typing rules over our builder and tensors."""
-
-    tensor = Value
-
-
-def signed_types(stock_to_ir=tl.dtype.to_ir):
-    """The IR type of a scalar is, to our builder, the Triton dtype: it knows its signedness."""
-
-    def to_ir(self, builder):
-        return self if isinstance(builder, Builder) else stock_to_ir(self, builder)
-
-    tl.dtype.to_ir = to_ir
-
-
-_functions, _modules = {}, {}
-semantic = Semantic(Builder())
-_reductions = Reductions(Value)
-_replacements = {
-    id(tl.range): loop,
-    id(tl.static_range): unrolled,
-    id(tl.static_assert): static_assert,
-    id(tl.static_print): print,
-    id(tl.reduce): _reductions.reduce,
-    id(tl.core._reduce_with_indices): _reductions.reduce_with_indices,
-    id(tl.associative_scan): _reductions.scan,
-    **{id(f): unchanged for f in (tl.multiple_of, tl.max_contiguous, tl.max_constancy)},
-}
-signed_types()
-add_methods()

@@ -51,9 +51,7 @@ def log_softmax_backward(grad: DeviceArray, result: DeviceArray, dim: int) -> De
     return _softmax_backward(grad, result, dim, True)
 
 
-def _softmax_backward(
-    grad: DeviceArray, result: DeviceArray, dim: int, log: bool
-) -> DeviceArray:
+def _softmax_backward(grad: DeviceArray, result: DeviceArray, dim: int, log: bool) -> DeviceArray:
     from tritongrad.kernels import norm
 
     out = empty(result.shape, result.dtype, result.device)
@@ -142,8 +140,8 @@ def cross_entropy(
         launch(
             loss.cross_entropy_rows, grid, losses, weights, logs, x, target,
             0 if weight is None else contiguous(weight), wrong, *sizes, ignore_index,
-            real(label_smoothing, acc), real(view.cols.length, acc), ACC=triton_type(acc),
-            WEIGHTED=weight is not None, SMOOTH=label_smoothing != 0, **tile,
+            real(label_smoothing, acc), real(label_smoothing / view.cols.length, acc),
+            ACC=triton_type(acc), WEIGHTED=weight is not None, SMOOTH=label_smoothing != 0, **tile,
         )  # fmt: skip
         check_targets(wrong, target, view.cols.length)
     return losses, weights, logs
@@ -171,7 +169,7 @@ def cross_entropy_backward(
             loss.cross_entropy_backward_tiles, grid, out, contiguous(grad), x, contiguous(logs),
             contiguous(target), 0 if weight is None else contiguous(weight), *sizes,
             0 if single else 1, ignore_index, real(label_smoothing, acc),
-            real(view.cols.length, acc), share,
+            real(label_smoothing / view.cols.length, acc), share,
             ACC=triton_type(acc), WEIGHTED=weight is not None, SMOOTH=label_smoothing != 0, **tile,
         )  # fmt: skip
     return out

@@ -1,4 +1,4 @@
-"""Host side of optimizer steps: arrays of one dtype share one launch through a table of pointers."""
+"""Host side of optimizer steps: arrays of one dtype share a launch by a table of pointers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sgd_step(
     lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
     nesterov: bool = False, maximize: bool = False, first: bool = False,
 ) -> None:  # fmt: skip
-    """w -= lr * (momentum of (g + weight_decay w)), in place; at the `first` step buffers are set"""
+    """w -= lr * (momentum of (g + weight_decay w)), in place; the `first` step sets the buffers"""
     from tritongrad.kernels import optim as kernels
 
     flags = {"MOMENTUM": momentum != 0, "FIRST": first, "NESTEROV": nesterov, "MAXIMIZE": maximize}

@@ -12,7 +12,15 @@ from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.elementwise import elementwise
 from tritongrad.cuda.launch import launch
 from tritongrad.cuda.rows import Axis, Matrix, matrix, normal_dims, reduced_shape, tile_of
-from tritongrad.cuda.types import BOOL, FLOAT32, FLOAT64, INT64, accumulator, total_dtype, triton_type
+from tritongrad.cuda.types import (
+    BOOL,
+    FLOAT32,
+    FLOAT64,
+    INT64,
+    accumulator,
+    total_dtype,
+    triton_type,
+)
 from tritongrad.dtype import as_dtype
 
 CHUNK = 1024  # columns of a piece; a chunk has up to four
@@ -172,7 +180,7 @@ def tree(
 
     number = np.float64(count) if acc == FLOAT64 else float(count)
     fixed = {
-        "COMBINE": getattr(kernels, combine),
+        "COMBINE": combine,
         "IDENTITY": identity,
         "ACC": triton_type(acc),
         "num_warps": 8,
@@ -215,7 +223,7 @@ def extreme(name: str, x: DeviceArray, dim: Any, keepdim: bool) -> tuple[DeviceA
     acc = accumulator(x.dtype)
     view, index = matrix(x, dims), None
     fixed = {
-        "COMBINE": kernels.first_larger if largest else kernels.first_smaller,
+        "LARGEST": largest,
         "IDENTITY": (LOWEST if largest else HIGHEST)[integer],
         "ACC": triton_type(acc),
         "num_warps": 8,

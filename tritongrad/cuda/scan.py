@@ -43,7 +43,7 @@ def scan_matrix(to: Matrix, view: Matrix, combine: str, identity: int, acc: np.d
     grid = (-(-rows.length // tile_rows) * chunks,)
     sizes = (rows.length, cols.length, *rows[1:])
     fixed = {
-        "COMBINE": getattr(reduce, combine),
+        "COMBINE": combine,
         "IDENTITY": identity,
         "ACC": triton_type(acc),
         "ROWS": tile_rows,
