@@ -88,7 +88,7 @@ def float_pow(x, y, EXACT: tl.constexpr):
 def int_pow(x, y):
     """x ** y for integers by repeated squaring, modulo the width; towards zero where y < 0"""
     # 1 / x to any power is 0, but for x = 1 and -1, whose powers repeat: y's last bit says which.
-    result = tl.where((y < 0) & (x != 1) & (x * x != 1), 0, x * 0 + 1)
+    result = tl.where((y < 0) & (x != 1) & (x + 1 != 0), 0, x * 0 + 1)
     left = tl.where(y < 0, y & 1, y)
     while tl.max(left) > 0:
         result = tl.where(left & 1 != 0, result * x, result)

@@ -64,6 +64,8 @@ def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
         common = get_default_dtype().numpy
     on_cpu = kinds == {ndarray}
     exact_numbers = operation.elementwise == "bool" and not is_float(common)
+    if not exact_numbers:
+        _check_numbers(operation, arrays, common)
     arrays = [_cast(a, common, on_cpu and not exact_numbers) for a in arrays]
     if masks:
         arrays = [_mask(operation, m) for m in masks] + arrays
@@ -128,6 +130,19 @@ def _mask(operation: Op, mask: Any) -> Any:
             "compare it, as in `x != 0`"
         )
     return mask
+
+
+def _check_numbers(operation: Op, operands: list, dtype: np.dtype) -> None:
+    """Refuse a whole number that the integer dtype of the operation cannot hold: it would wrap."""
+    if dtype.kind not in "iu":
+        return
+    limits = np.iinfo(dtype)
+    for a in operands:
+        if isinstance(a, int) and not limits.min <= a <= limits.max:
+            raise OverflowError(
+                f"{operation.name}: the number {a} is out of bounds for {dtype.name} "
+                f"({limits.min} to {limits.max}): convert the tensor with .to() to a wider dtype"
+            )
 
 
 def _cast(a: Any, dtype: np.dtype, number_too: bool) -> Any:
