@@ -50,6 +50,13 @@ def filled(shape: tuple, value: Any, dtype: np.dtype, where: device) -> Any:
     return out
 
 
+def like(array: Any, value: Any) -> Tensor:
+    """A tensor of one value in the shape and dtype of an array, on its device."""
+    if type(array) is np.ndarray:
+        return finish(np.full(array.shape, value, array.dtype), False)
+    return finish(filled(array.shape, value, array.dtype, device_of_array(array)), False)
+
+
 def _filled(name: str, size: Sequence, value: Any, dtype: Any, where: Any, grad: bool) -> Tensor:
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
     return finish(filled(size_of(name, size), value, d.numpy, as_device(where)), grad)

@@ -20,11 +20,12 @@ from .ops import split as splits
 from .ops import view as view_ops
 from .ops.convert import Conversions
 from .ops.subscript import subscript
+from .tensor_exchange import ExchangeMethods
 from .tensor_math import MathMethods
 from .tensor_writes import WriteMethods
 
 
-class Tensor(Conversions, MathMethods, WriteMethods):
+class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
     """A multi-dimensional array that records what is done with it."""
 
     __slots__ = ()
@@ -43,9 +44,11 @@ class Tensor(Conversions, MathMethods, WriteMethods):
         """One value in a shape."""
         from . import create
 
+        if size == (self._array.shape,) and device is None and dtype is None and not requires_grad:
+            return create.like(self._array, fill_value)  # what formulas ask for
         shape = create.size_of("new_full", size if isinstance(size, tuple) else (size,))
-        where = self.device if device is None else as_device(device)
         d = self._array.dtype if dtype is None else as_dtype(dtype).numpy
+        where = self.device if device is None else as_device(device)
         return create.finish(create.filled(shape, fill_value, d, where), requires_grad)
 
     def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad=False):
