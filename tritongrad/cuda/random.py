@@ -4,12 +4,24 @@ import numpy as np
 
 from tritongrad.cpu import random as host
 from tritongrad.cuda.array import empty, from_numpy
+from tritongrad.cuda.device import here
 from tritongrad.cuda.launch import launch
 from tritongrad.kernels import random as kernels
 
 COUNTERS = {"cuda": 256, "interpret": 16384}  # counters a program draws from
 
 used = host.used
+
+
+def refuse_in_capture(device):
+    """A seed and an offset are fixed when a graph is recorded: its replays would all draw alike."""
+    if device.kind == "cuda" and here.lanes.get(device, device.lane).capture is not None:
+        raise RuntimeError(
+            "random: drawn while a CUDA graph is recorded, these numbers would be the same at "
+            "every replay; draw them outside and copy them in: make x before the recording, use "
+            "it there, and x.copy_(tg.rand(...)) before each replay (an argument of a "
+            "tg.cuda.graphed function is copied in by itself); for dropout, pass a mask that way"
+        )
 
 
 def signed(value):
@@ -20,6 +32,7 @@ def signed(value):
 
 def draw(kernel, shape, dtype, device, lanes, *scalars, **constants):
     """Fill a new array with kernel's numbers, `lanes` from each counter."""
+    refuse_in_capture(device)
     out = empty(shape, dtype, device)
     if out.size:
         block = COUNTERS[device.kind]
@@ -59,10 +72,12 @@ def bernoulli_mask(p, shape, seed, offset, device):
 
 def randperm(n, seed, offset, device):
     """A permutation of 0 .. n-1, computed on the host: sorting is not the device's work here."""
+    refuse_in_capture(device)
     return from_numpy(host.randperm(n, seed, offset), device)
 
 
 def multinomial(input, num_samples, replacement, seed, offset, device=None):
     """Indices drawn in proportion to the weights of each row, computed on the host."""
+    refuse_in_capture(input.device)
     drawn = host.multinomial(input.numpy(), num_samples, replacement, seed, offset)
     return from_numpy(drawn, input.device)
