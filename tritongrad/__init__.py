@@ -26,7 +26,6 @@ from .cpu.team import get_num_threads as get_num_threads
 from .cpu.team import set_num_threads as set_num_threads
 from .create import arange as arange
 from .create import as_tensor as as_tensor
-from .create import asarray as asarray
 from .create import empty as empty
 from .create import empty_like as empty_like
 from .create import eye as eye
@@ -255,9 +254,24 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import cuda as cuda
+    from . import profiler as profiler
     from . import testing as testing
     from .drawing import draw as draw
+    from .interop import asarray as asarray
+    from .interop import from_dlpack as from_dlpack
+    from .legacy import BFloat16Tensor as BFloat16Tensor
+    from .legacy import BoolTensor as BoolTensor
+    from .legacy import ByteTensor as ByteTensor
+    from .legacy import CharTensor as CharTensor
+    from .legacy import DoubleTensor as DoubleTensor
+    from .legacy import FloatTensor as FloatTensor
+    from .legacy import HalfTensor as HalfTensor
+    from .legacy import IntTensor as IntTensor
+    from .legacy import LongTensor as LongTensor
+    from .legacy import ShortTensor as ShortTensor
     from .plotting import plot as plot
+    from .serialization import load as load
+    from .serialization import save as save
 
 tensor = _create.tensor  # the function, not the module of that name
 float = float32
@@ -267,8 +281,35 @@ long = int64
 int = int32
 short = int16
 
-_LAZY = ("accelerator", "backends", "cuda", "kernels", "nn", "optim", "testing", "utils")
-_LAZY_FUNCTIONS = {"draw": ".drawing", "plot": ".plotting"}
+_LAZY = (
+    "accelerator",
+    "backends",
+    "cuda",
+    "kernels",
+    "nn",
+    "optim",
+    "profiler",
+    "testing",
+    "utils",
+)
+_LAZY_FUNCTIONS = {
+    "draw": ".drawing",
+    "plot": ".plotting",
+    "save": ".serialization",
+    "load": ".serialization",
+    "asarray": ".interop",
+    "from_dlpack": ".interop",
+    "FloatTensor": ".legacy",
+    "DoubleTensor": ".legacy",
+    "HalfTensor": ".legacy",
+    "BFloat16Tensor": ".legacy",
+    "LongTensor": ".legacy",
+    "IntTensor": ".legacy",
+    "ShortTensor": ".legacy",
+    "CharTensor": ".legacy",
+    "ByteTensor": ".legacy",
+    "BoolTensor": ".legacy",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,288 @@
+"""Exchange with other libraries: DLPack both ways, `__array__`, `__cuda_array_interface__`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tritongrad import create
+from tritongrad.autograd.variable import Variable, edge_of, version_of, wrap
+from tritongrad.devices import CPU, as_device, device, seam
+from tritongrad.dtype import BFLOAT16, BY_NUMPY, as_dtype
+
+HOST = (1, 3)  # DLPack's numbers of devices: CPU, pinned memory
+CUDA = (2, 13)  # CUDA, managed memory
+NO_CUDA_CORE = (
+    "DLPack of tensors on cuda goes through the package cuda-core, which is not installed: "
+    "pip install 'cuda-core[cu13]', or use __cuda_array_interface__"
+)
+
+
+# out: the bodies of Tensor's methods
+
+
+def dlpack(
+    t: Any,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: tuple[int, int] | None = None,
+    copy: bool | None = None,
+) -> Any:
+    """A capsule that another library's `from_dlpack` takes; the memory is shared unless `copy`."""
+    if t.requires_grad:
+        raise BufferError(
+            "__dlpack__: can't export tensors that require gradient, use tensor.detach()"
+        )
+    array, kind = t._array, t.device.type
+    if kind == "cpu":
+        if array.dtype == BFLOAT16:
+            from tritongrad.dlpack_bfloat16 import exported
+
+            return exported(array, stream, max_version, dl_device, copy)
+        version_of(t)
+        return array.__dlpack__(
+            stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
+    if dl_device is not None and dl_device[0] == 1:
+        if copy is False:
+            raise BufferError(f"__dlpack__: {t.device} to the CPU takes a copy, got copy=False")
+        return dlpack(t.cpu(), None, max_version, dl_device, None)
+    if kind != "cuda":
+        raise BufferError(
+            f"__dlpack__: no other library knows memory of the device {kind}: use tensor.cpu()"
+        )
+    if dl_device is not None and tuple(dl_device) != (2, array.device.index):
+        raise BufferError(f"__dlpack__: the tensor is on {t.device}, got dl_device={dl_device}")
+    return _cuda_capsule(array.copy() if copy else array, stream, max_version)
+
+
+def _cuda_capsule(array: Any, stream: Any, max_version: tuple[int, int] | None) -> Any:
+    if stream == 0 or (stream is not None and (type(stream) is not int or stream < -1)):
+        raise ValueError(
+            f"__dlpack__: stream must be None, -1, 1, 2 or the handle of a stream, got {stream!r}"
+        )
+    try:
+        from cuda.core import Buffer  # type: ignore[import-not-found, attr-defined]
+        from cuda.core.utils import StridedMemoryView  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise BufferError(f"__dlpack__: {NO_CUDA_CORE}") from error
+    if stream != -1:  # the reader's stream waits for the work that fills this memory
+        wait_on(array.device, 1 if stream is None else stream)
+    strides = tuple(s // array.itemsize for s in array.strides)
+    owned = Buffer.from_handle(array.ptr, _extent(array), owner=array)
+    view = StridedMemoryView.from_buffer(owned, array.shape, strides, dtype=array.dtype)
+    return view.__dlpack__(stream=-1, max_version=max_version)
+
+
+def _extent(array: Any) -> int:
+    """Bytes from element 0 to the end of the last element."""
+    if not array.size:
+        return 0
+    rows = zip(array.shape, array.strides, strict=True)
+    return array.itemsize + sum((n - 1) * s for n, s in rows)
+
+
+def wait_on(gpu: Any, stream: int) -> None:
+    """Work that is queued on another library's stream from here on runs after ours."""
+    from tritongrad.cuda.streams import Event, current_lane, external
+
+    gpu.ready()
+    if current_lane(gpu).handle != stream:
+        event = Event()
+        event.record()
+        event.wait(external(stream))
+
+
+def dlpack_device(t: Any) -> tuple[int, int]:
+    """DLPack's (kind, number) of the device: 1 is the CPU, 2 is CUDA."""
+    kind = t.device.type
+    return (2, t._array.device.index) if kind == "cuda" else (1, 0)
+
+
+def cuda_array_interface(t: Any) -> dict:
+    """How Numba, CuPy, mpi4py ... find the memory: version 3, on tensors on cuda only."""
+    if t.device.type != "cuda":
+        raise AttributeError(
+            f"__cuda_array_interface__: the tensor is on {t.device}, only tensors on cuda have it"
+        )
+    if t.requires_grad:
+        raise RuntimeError(
+            "Can't get __cuda_array_interface__ on Variable that requires grad. "
+            "If gradients aren't required, use var.detach()"
+        )
+    array = t._array
+    if array.dtype == BFLOAT16:
+        raise AttributeError(
+            "__cuda_array_interface__ has no bfloat16: use DLPack, or .float() first"
+        )
+    from tritongrad.cuda.streams import current_lane
+
+    version_of(t)
+    return {
+        "shape": array.shape,
+        "typestr": array.dtype.str,
+        "data": (array.ptr if array.size else 0, False),
+        "version": 3,
+        "strides": None if array.contiguous else array.strides,
+        "stream": current_lane(array.device).handle,
+    }
+
+
+# in
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
+    """A tensor that shares the memory of another library's array.
+
+    `device` moves it, `copy=True` gives it memory of its own, `copy=False` refuses where a copy
+    would be needed. Takes whatever has `__dlpack__`, and DLPack capsules.
+    """
+    if isinstance(ext_tensor, Variable):
+        t = wrap(ext_tensor._array)
+        t._version = version_of(ext_tensor)
+        if edge_of(ext_tensor) is not None:
+            raise BufferError("from_dlpack: the tensor requires gradient, use tensor.detach()")
+    elif type(ext_tensor).__name__ == "PyCapsule":
+        t = _from_host(_Capsule(ext_tensor))
+    elif not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(
+            f"from_dlpack: expected an array that has __dlpack__, got {type(ext_tensor).__name__}"
+        )
+    else:
+        kind, index = ext_tensor.__dlpack_device__()
+        if kind in CUDA:
+            t = _from_cuda(ext_tensor, int(index))
+        elif kind in HOST:
+            t = _from_host(ext_tensor)
+        else:
+            raise BufferError(
+                f"from_dlpack: arrays of the DLPack device {int(kind)} cannot be read: "
+                "move them to the CPU or to CUDA first"
+            )
+    where = t.device if device is None else as_device(device)
+    if copy is False and where != t.device:
+        raise ValueError(f"from_dlpack: {t.device} to {where} takes a copy, got copy=False")
+    moved = t.to(where)
+    return moved.clone() if copy and moved is t else moved
+
+
+class _Capsule:
+    """A capsule as the array that NumPy wants; NumPy itself refuses memory that is not the host's."""
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
+def _from_host(source: Any) -> Any:
+    from tritongrad.dlpack_bfloat16 import imported
+
+    array = imported(source)
+    if array.dtype not in BY_NUMPY:
+        raise TypeError(
+            f"from_dlpack: no tensor has the type {array.dtype}; the types are "
+            f"{', '.join(d.name for d in BY_NUMPY.values())}"
+        )
+    return wrap(array)
+
+
+def _from_cuda(source: Any, index: int) -> Any:
+    """A tensor over a GPU array, which lives as long as the tensor does."""
+    gpu = seam(device("cuda", index))
+    gpu.ready()
+    from tritongrad.cuda.streams import current_lane
+
+    lane = current_lane(gpu)
+    try:
+        from cuda.core.utils import StridedMemoryView  # type: ignore[import-not-found]
+    except ImportError as error:
+        described = getattr(source, "__cuda_array_interface__", None)
+        if described is None:
+            raise BufferError(f"from_dlpack: {NO_CUDA_CORE}") from error
+        return from_cuda_interface(source, described, gpu)
+    view = StridedMemoryView.from_dlpack(source, stream_ptr=lane.handle)
+    return _over(gpu, view.ptr, view.shape, view.strides, np.dtype(view.dtype), view)
+
+
+def from_cuda_interface(source: Any, described: dict, gpu: Any) -> Any:
+    """A tensor over an array that has `__cuda_array_interface__`."""
+    dtype = np.dtype(described["typestr"])
+    if described.get("mask") is not None:
+        raise TypeError("asarray: masked arrays cannot be tensors")
+    stream, strides = described.get("stream"), described.get("strides")
+    if stream:
+        from tritongrad.cuda.streams import Event, external
+
+        event = Event()
+        event.record(external(int(stream)))
+        event.wait()
+    if strides is not None:
+        strides = tuple(s // dtype.itemsize for s in strides)
+    return _over(gpu, described["data"][0], described["shape"], strides, dtype, source)
+
+
+def _over(gpu: Any, ptr: int, shape: Any, strides: Any, dtype: np.dtype, owner: Any) -> Any:
+    if dtype not in BY_NUMPY:
+        raise TypeError(f"from_dlpack: no tensor has the type {dtype}")
+    from tritongrad.cuda.views import layout
+
+    shape = tuple(shape)
+    packed, size, _ = layout(shape, dtype.itemsize)
+    steps = packed if strides is None else tuple(s * dtype.itemsize for s in strides)
+    if any(s < 0 for s in steps):
+        raise BufferError("from_dlpack: negative strides on cuda are not read: copy it first")
+    extent = dtype.itemsize + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))
+    storage = gpu.foreign(ptr, extent if math.prod(shape) else 0, owner)
+    return wrap(gpu.array(storage, ptr, shape, steps, dtype, size))
+
+
+def asarray(
+    obj: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Any:
+    """obj as a tensor, sharing its memory where possible and `copy` is not True.
+
+    Takes tensors, NumPy arrays, arrays of other libraries by DLPack or
+    `__cuda_array_interface__`, capsules, numbers and nested lists of them.
+    """
+    if isinstance(obj, Variable):
+        t: Any = obj.detach()
+    elif _foreign(obj):
+        if hasattr(obj, "__dlpack__") or type(obj).__name__ == "PyCapsule":
+            t = from_dlpack(obj)
+        else:
+            t = from_cuda_interface(obj, obj.__cuda_array_interface__, seam(as_device("cuda")))
+    else:
+        t = create.as_tensor(obj, device=CPU)
+    shared = isinstance(obj, (Variable, np.ndarray)) or _foreign(obj)
+    stays = isinstance(obj, Variable) or _foreign(obj)
+    where = t.device if device is None and stays else as_device(device)
+    if copy is False and (
+        not shared or where != t.device or (dtype and as_dtype(dtype) != t.dtype)
+    ):
+        raise ValueError(f"asarray: can't make a tensor of {type(obj).__name__} without a copy")
+    result = t.to(device=where, dtype=dtype)
+    if copy and shared and result._array is t._array:
+        result = result.clone()
+    return result.requires_grad_() if requires_grad else result
+
+
+def _foreign(obj: Any) -> bool:
+    if isinstance(obj, (np.ndarray, np.generic)):
+        return False
+    return (
+        hasattr(obj, "__dlpack__")
+        or hasattr(obj, "__cuda_array_interface__")
+        or type(obj).__name__ == "PyCapsule"
+    )
