@@ -136,20 +136,6 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return finish(move(array, as_device(device)), False)
 
 
-def asarray(
-    obj: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    copy: bool | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Like as_tensor, with `copy=True` for memory of its own."""
-    t = as_tensor(obj, dtype, device)
-    t = t.detach().clone() if copy else t
-    return t.requires_grad_() if requires_grad else t
-
-
 def from_numpy(ndarray: np.ndarray) -> Tensor:
     """A CPU tensor that shares the memory of a NumPy array, strides included."""
     if not isinstance(ndarray, np.ndarray):

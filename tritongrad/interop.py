@@ -169,7 +169,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 
 
 class _Capsule:
-    """A capsule as the array that NumPy wants; NumPy itself refuses memory that is not the host's."""
+    """A capsule as an array for NumPy, which itself refuses memory that is not the host's."""
 
     def __init__(self, capsule: Any) -> None:
         self.capsule = capsule
@@ -268,9 +268,8 @@ def asarray(
     shared = isinstance(obj, (Variable, np.ndarray)) or _foreign(obj)
     stays = isinstance(obj, Variable) or _foreign(obj)
     where = t.device if device is None and stays else as_device(device)
-    if copy is False and (
-        not shared or where != t.device or (dtype and as_dtype(dtype) != t.dtype)
-    ):
+    other = dtype is not None and as_dtype(dtype) is not t.dtype
+    if copy is False and (not shared or where != t.device or other):
         raise ValueError(f"asarray: can't make a tensor of {type(obj).__name__} without a copy")
     result = t.to(device=where, dtype=dtype)
     if copy and shared and result._array is t._array:

@@ -39,7 +39,7 @@ def _alias(name: str, t: Any, element: dtype) -> Any:
     """The same memory; these constructors convert nothing."""
     if t.dtype is not element:
         raise TypeError(
-            f"{name}: expected a tensor of {element}, got {t.dtype}: use .to({element})"
+            f"{name}: expected elements of {element}, got {t.dtype}: use .to({element})"
         )
     made = wrap(t._array)
     made._version = version_of(t)

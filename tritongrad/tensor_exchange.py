@@ -1,4 +1,4 @@
-"""Methods of Tensor that hand it over: to other libraries, to copy, to pickle; the old constructor."""
+"""Methods of Tensor that hand it over, to other libraries, to copy and to pickle."""
 
 from __future__ import annotations
 

@@ -126,4 +126,6 @@ class Conversions:
         """In another dtype; without one, the name of the type."""
         if dtype is None:
             return f"tritongrad.{self._array.dtype.name}"  # type: ignore[attr-defined]
-        return to(self, dtype=dtype)
+        from tritongrad.legacy import element_type  # FloatTensor, "torch.FloatTensor" ...
+
+        return to(self, dtype=element_type(dtype) or dtype)
