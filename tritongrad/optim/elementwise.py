@@ -1,0 +1,181 @@
+"""Optimizers whose rule looks at one element at a time, with a few numbers of state beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tritongrad.autograd.history import count_write
+from tritongrad.autograd.modes import enable_grad, no_grad, quiet
+from tritongrad.autograd.variable import wrap
+from tritongrad.cpu.team import cuts, team
+from tritongrad.optim.optimizer import Optimizer
+
+BLOCK = 1 << 14  # elements that a rule works on at a time: its temporaries stay in L2
+SPLIT = 1 << 17  # elements from which a second thread pays for its wake-up
+
+
+class Row(NamedTuple):
+    """A parameter, its gradient, its states (None: not used) and which step this is, from 1.
+
+    `step` is a tensor where the optimizer is `capturable`.
+    """
+
+    param: Any
+    grad: Any
+    states: tuple
+    step: Any
+
+    def arrays(self) -> list:
+        """The arrays of the parameter, the gradient and the states."""
+        tensors = (self.param, self.grad, *self.states)
+        return [None if t is None else t._array for t in tensors]
+
+
+class Elementwise(Optimizer):
+    """`states` names the arrays that a parameter needs, `rule` is the step for one array.
+
+    A rule is written in operators, which NumPy's arrays and tensors share, and writes in place.
+    """
+
+    def states(self, group: dict[str, Any]) -> tuple:
+        """The names of a parameter's states, each of its shape; None: one that is not used now."""
+        raise NotImplementedError
+
+    def rule(self, group: dict[str, Any], step: Any, w: Any, g: Any, *states: Any) -> None:
+        """Change w, and the states, by the gradient g."""
+        raise NotImplementedError
+
+    def initial(self, name: str, p: Any, group: dict[str, Any]) -> Any:
+        """A state before the first step."""
+        return p.detach().new_full(tuple(p.shape), 0)
+
+    def fused(self, group: dict[str, Any], rows: list[Row]) -> bool:
+        """Step all rows by one kernel, where there is one for these."""
+        return False
+
+    @no_grad()
+    def step(self, closure: Callable | None = None) -> Any:
+        """Change the parameters once; a closure computes the loss anew, which is returned."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            names, counters = self.states(group), {}
+            rows = [
+                self._row(p, group, names, counters) for p in group["params"] if p.grad is not None
+            ]
+            devices = [row for row in rows if type(row.param._array) is not np.ndarray]
+            for row in rows:
+                if type(row.param._array) is np.ndarray:
+                    on_cpu(self.rule, group, row)
+            if devices and not self.fused(group, devices):
+                for row in devices:
+                    self.rule(group, row.step, wrap(row.param._array), row.grad, *row.states)
+            for row in rows:
+                count_write(row.param, type(self).__name__)
+        return loss
+
+    def _row(self, p: Any, group: dict[str, Any], names: tuple, counters: dict) -> Row:
+        state = self.state[p]
+        step = state.get("step", 1 if state else 0)
+        if group.get("capturable") and type(p._array) is not np.ndarray:
+            step = _counted(p, step, counters)
+        else:
+            step = int(step) + 1
+        state["step"] = step
+        for name in names:
+            if name is not None and state.get(name) is None:
+                state[name] = self.initial(name, p, group)
+        return Row(p, p.grad.detach(), tuple(n and state[n] for n in names), step)
+
+
+def _counted(p: Any, step: Any, counters: dict) -> Any:
+    """The next step as a tensor on p's device, which a captured graph counts at each replay.
+
+    Parameters that are at the same step share one tensor: it is counted once.
+    """
+    if isinstance(step, int):
+        key = p.device, step
+        if key not in counters:
+            counters[key] = p.detach().new_full((1,), step, dtype="int64")
+        step = counters[key]
+    if id(step) not in counters:
+        counters[id(step)] = step.add_(1)
+    return step
+
+
+def on_cpu(rule: Callable, group: dict[str, Any], row: Row) -> None:
+    """A rule on NumPy's arrays: in blocks, by the team where there are many elements."""
+    arrays = row.arrays()
+    w, g = arrays[:2]
+    if g.dtype != w.dtype:
+        arrays[1] = g = g.astype(w.dtype)
+    if w.dtype.itemsize == 2:  # compute in float32, round once
+        wide = [None if a is None else a.astype(np.float32) for a in arrays]
+        quiet(rule, group, row.step, *wide)
+        for a, result in zip(arrays, wide, strict=True):
+            if a is not None and a is not g:
+                a[...] = result
+        return
+    own = [a for a in arrays if a is not None and a is not g]
+    if not all(a.flags.c_contiguous for a in own):
+        quiet(rule, group, row.step, *arrays)
+        return
+    flat = [None if a is None else a.reshape(-1) for a in arrays]
+
+    def work(i: int, j: int) -> None:
+        for start in range(i, j, BLOCK):
+            end = min(start + BLOCK, j)
+            rule(group, row.step, *[None if a is None else a[start:end] for a in flat])
+
+    if w.size < SPLIT:
+        quiet(work, 0, w.size)
+    else:
+        quiet(team().run, work, cuts(w.size, BLOCK))
+
+
+def by_kind(kind: Callable, rows: list[Row]) -> list[list[Row]]:
+    """Rows that can share a launch: those of which kind(row) is the same."""
+    found: dict[Any, list[Row]] = {}
+    for row in rows:
+        found.setdefault(kind(row), []).append(row)
+    return list(found.values())
+
+
+def contiguous(rows: list[Row]) -> bool:
+    """Whether the kernels over many arrays can write all parameters and states."""
+    return all(t is None or t._array.contiguous for row in rows for t in (row.param, *row.states))
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of two arrays or tensors, element by element; nan where one is nan."""
+    return np.maximum(a, b) if isinstance(a, np.ndarray) else a.maximum(b)
+
+
+def signed(group: dict[str, Any], w: Any, g: Any) -> Any:
+    """The gradient to descend: that of -loss if `maximize`, with the weight decay's added."""
+    if group["maximize"]:
+        g = -g
+    return g + w * group["weight_decay"] if group["weight_decay"] else g
+
+
+def check(owner: str, differentiable: bool = False, **settings: Any) -> None:
+    """Refuse settings that are negative, and what is not supported."""
+    if differentiable:
+        raise ValueError(
+            f"{owner}: differentiable=True is not supported: write the update in tensor operations"
+        )
+    for name, value in settings.items():
+        if not value >= 0.0:  # nan too
+            raise ValueError(f"Invalid {name} value: {value}")
+
+
+def check_betas(betas: tuple) -> None:
+    """Refuse betas of Adam outside of [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
