@@ -61,6 +61,20 @@ _ALIASES = {"float": float32, "double": float64, "half": float16, "long": int64,
 _ALIASES |= {"short": int16, "bool_": bool_}
 _PYTHON = {bool: bool_, int: int64, float: None}  # float: whatever the default is
 
+# PyTorch's older names of types: constructors, and arguments of `Tensor.type`.
+TENSOR_TYPES = {
+    "FloatTensor": "float32",
+    "DoubleTensor": "float64",
+    "HalfTensor": "float16",
+    "BFloat16Tensor": "bfloat16",
+    "LongTensor": "int64",
+    "IntTensor": "int32",
+    "ShortTensor": "int16",
+    "CharTensor": "int8",
+    "ByteTensor": "uint8",
+    "BoolTensor": "bool",
+}
+
 _default = float32
 
 
@@ -91,6 +105,14 @@ def as_dtype(d: object) -> dtype:
         return BY_NUMPY[np.dtype(d)]  # type: ignore[call-overload]  (anything may be asked for)
     except (KeyError, TypeError):
         raise TypeError(f"dtype: {d!r} is not one of {', '.join(_NAMES)}") from None
+
+
+def element_type(kind: object) -> dtype | None:
+    """The dtype of a tensor type such as FloatTensor, or of its name; None for anything else."""
+    if isinstance(kind, str):
+        return BY_NAME.get(TENSOR_TYPES.get(kind.rpartition(".")[2], ""))
+    found = getattr(kind, "dtype", None) if isinstance(kind, type) else None
+    return found if type(found) is dtype else None
 
 
 def category(d: np.dtype) -> int:

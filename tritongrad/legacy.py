@@ -9,7 +9,7 @@ import numpy as np
 from tritongrad import create
 from tritongrad.autograd.variable import Variable, new, version_of, wrap
 from tritongrad.devices import as_device, place
-from tritongrad.dtype import BY_NAME, BY_NUMPY, as_dtype, dtype, get_default_dtype
+from tritongrad.dtype import BY_NAME, BY_NUMPY, TENSOR_TYPES, dtype, get_default_dtype
 from tritongrad.tensor import Tensor
 from tritongrad.tensor_base import Size
 
@@ -65,23 +65,9 @@ class TensorType(type):
         return f"<class 'tritongrad.{cls.__name__}'>"
 
 
-NAMES = {
-    "FloatTensor": "float32",
-    "DoubleTensor": "float64",
-    "HalfTensor": "float16",
-    "BFloat16Tensor": "bfloat16",
-    "LongTensor": "int64",
-    "IntTensor": "int32",
-    "ShortTensor": "int16",
-    "CharTensor": "int8",
-    "ByteTensor": "uint8",
-    "BoolTensor": "bool",
-}
-
-
 def _type(name: str) -> Any:
-    doc = f"CPU tensors of {NAMES[name]}: `{name}([1, 2])`, `{name}(2, 3)`."
-    contents = {"dtype": BY_NAME[NAMES[name]], "__doc__": doc, "__module__": "tritongrad"}
+    doc = f"CPU tensors of {TENSOR_TYPES[name]}: `{name}([1, 2])`, `{name}(2, 3)`."
+    contents = {"dtype": BY_NAME[TENSOR_TYPES[name]], "__doc__": doc, "__module__": "tritongrad"}
     return TensorType(name, (), contents)
 
 
@@ -95,13 +81,3 @@ ShortTensor = _type("ShortTensor")
 CharTensor = _type("CharTensor")
 ByteTensor = _type("ByteTensor")
 BoolTensor = _type("BoolTensor")
-
-
-def element_type(name: object) -> dtype | None:
-    """The dtype that `t.type(FloatTensor)` or `t.type("torch.FloatTensor")` means."""
-    if isinstance(name, TensorType):
-        return name.dtype
-    if isinstance(name, str):
-        found = NAMES.get(name.rpartition(".")[2])
-        return as_dtype(found) if found else None
-    return None

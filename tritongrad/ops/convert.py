@@ -8,7 +8,7 @@ from typing import Any
 from tritongrad import devices
 from tritongrad.autograd.variable import Variable
 from tritongrad.devices import as_device, device_of_array
-from tritongrad.dtype import BY_NAME, as_dtype
+from tritongrad.dtype import BY_NAME, as_dtype, element_type
 from tritongrad.op import op
 from tritongrad.samples import Rand
 
@@ -126,6 +126,4 @@ class Conversions:
         """In another dtype; without one, the name of the type."""
         if dtype is None:
             return f"tritongrad.{self._array.dtype.name}"  # type: ignore[attr-defined]
-        from tritongrad.legacy import element_type  # FloatTensor, "torch.FloatTensor" ...
-
         return to(self, dtype=element_type(dtype) or dtype)
