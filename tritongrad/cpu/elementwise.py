@@ -40,7 +40,7 @@ def pow(input: Array, exponent: Array | float) -> Array:
 def select(mask: Array, values: Array) -> Array:
     """values where mask holds, else 0: half the time of np.where, by the bits of the floats."""
     bits = np.int32 if values.dtype == np.float32 else np.int64
-    if values.dtype.kind != "f" or values.itemsize < 4 or mask.shape != values.shape:
+    if values.dtype.kind != "f" or values.itemsize < 4 or not mask.shape == values.shape != ():
         return np.where(mask, values, values.dtype.type(0))
     result = mask.astype(bits)
     np.negative(result, out=result)
