@@ -1,4 +1,4 @@
-"""PyTorch's eager programming model without PyTorch: NumPy on the CPU, Triton kernels on the GPU."""
+"""PyTorch's eager programming model without PyTorch: NumPy on the CPU, Triton on the GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In-place operations: the checks, the write, the version, and the history of what shares memory."""
+"""In-place operations: the checks, the write, the version, the history of shared memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
 
     Refuses, before anything is changed: a leaf that requires grad, an expanded target, a result of
     another shape, a dtype that cannot be stored.
-    `write(array, *args)` stores the result directly where NumPy can; otherwise it is computed first.
+    `write(array, *args)` stores the result directly; without it, it is computed and copied.
     """
     operation: Op = entry.op  # type: ignore[attr-defined]
     name = operation.name + "_"

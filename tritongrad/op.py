@@ -136,7 +136,7 @@ def op(
     view: bool = False,
     variadic: bool = False,
 ) -> Callable[..., Any]:
-    """Declare an operation. The decorated function puts its arguments into canonical order and form.
+    """Declare an operation. The decorated function puts arguments into canonical order and form.
 
     `cpu` is the NumPy kernel; without it, the function of the same name in cpu/<group>.py.
     `device` is the host side elsewhere; without it, the function of that name in cuda/<group>.py.

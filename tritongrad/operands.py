@@ -1,4 +1,4 @@
-"""The operands of elementwise operations: one dtype, one device, and errors for what does not fit."""
+"""Operands of elementwise operations: one dtype, one device, errors for what does not fit."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
         """The last two dims exchanged."""
         if self.ndim < 2:
             raise RuntimeError(
-                f"mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor."
+                f"mT is only supported on matrices or batches of them, got {self.ndim}-D tensor"
             )
         return view_ops.transpose(self, -2, -1)
 

@@ -52,7 +52,7 @@ def count_write(t: Variable, name: str) -> None:
 
 
 def rebase(t: Variable, node: Any) -> None:
-    """t was changed in place and comes from `node` now; so does the part of its base that it sees."""
+    """t was changed in place and comes from `node` now; so does what its base shares with it."""
     chain = []
     child = t
     while (view := view_of(child)) is not None:

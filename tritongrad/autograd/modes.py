@@ -1,4 +1,4 @@
-"""Whether operations are recorded: `no_grad`, `enable_grad`, `inference_mode`, one state per thread."""
+"""Whether operations are recorded: `no_grad`, `enable_grad`, `inference_mode`, by thread."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def number(x: object) -> float | None:
 
 
 def pow(input: Array, exponent: Array | float) -> Array:
-    """input ** exponent. Small whole exponents are products: np.power is slow for negative bases."""
+    """input ** exponent; small whole ones are products: np.power is slow for negative bases."""
     e = number(exponent)
     if e is None or not isinstance(input, np.ndarray) or input.dtype.kind != "f":
         return np.power(input, exponent)

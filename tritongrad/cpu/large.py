@@ -1,4 +1,4 @@
-"""Elementwise kernels over large arrays: in blocks that stay in cache, by a team, into used memory."""
+"""Elementwise kernels over large arrays: in blocks, by a team of threads, into used memory."""
 
 from __future__ import annotations
 

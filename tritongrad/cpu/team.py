@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -116,4 +117,4 @@ def cuts(n: int, unit: int) -> list[tuple[int, int]]:
     units = -(-n // unit)
     count = min(_count, units)
     ends = [min(units * k // count * unit, n) for k in range(count + 1)]
-    return list(zip(ends, ends[1:], strict=False))
+    return list(itertools.pairwise(ends))

@@ -1,1 +1,1 @@
-"""What the operations are: one declaration each, with a formula for each differentiable argument."""
+"""What the operations are: a declaration each, a formula for each differentiable argument."""

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from ..elementwise import elementwise
-from ..samples import Rand, unary
+from tritongrad.elementwise import elementwise
+from tritongrad.samples import Rand, unary
+
 from .elementwise import exp, where
 
 KINK = unary(away=(0,))
@@ -205,7 +206,7 @@ gelu_backward.vjp(grad=lambda g, input: gelu_backward(g, input), input=_gelu_cur
 
 @elementwise(dtype="float", samples=unary())
 def gelu(input):
-    """x Phi(x), with the normal distribution function (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
+    """x Phi(x), the normal distribution function (Hendrycks, Gimpel 2016, arXiv:1606.08415)."""
 
 
 gelu.vjp(input=lambda g, input: gelu_backward(g, input))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..elementwise import elementwise
-from ..samples import Bools, Ints, Rand, binary, unary
+from tritongrad.elementwise import elementwise
+from tritongrad.samples import Bools, Ints, Rand, binary, unary
+
 from .elementwise import _not_zero, _whole, _zeros
 
 PAIRS = [*binary(), (Ints((3, 4)), Ints((4,))), (Ints((3, 4)), 1)]

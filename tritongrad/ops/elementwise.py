@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..dtype import BOOL, category, is_float
-from ..elementwise import elementwise
-from ..samples import Bools, Rand, binary, unary
+from tritongrad.dtype import BOOL, category, is_float
+from tritongrad.elementwise import elementwise
+from tritongrad.samples import Bools, Rand, binary, unary
 
 POSITIVE = unary(0.3, 3.0)
 
