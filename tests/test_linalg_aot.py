@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from tritongrad.cuda.array import empty
 from tritongrad.cuda.compile import triton_compile
 from tritongrad.cuda.device import device_of
 
+FEW_SCALARS = 32  # bytes of stack: what a compiler parks outside the loop is not a spill to fear
 SHARED = {80: 163 << 10, 90: 227 << 10, 100: 227 << 10, 120: 99 << 10}  # bytes a program may have
 
 
@@ -55,7 +57,8 @@ def launches_as_on_a_gpu(name: str) -> list[tuple]:
         if kernel.__name__ == "linear":
             type(device).launch(device, kernel, grid, args, options, constexprs)
 
-    gpu = {"kind": "cuda", "capability": (8, 0), "launch": launch}
+    lane = SimpleNamespace(capture=None)  # no graph is being recorded
+    gpu = {"kind": "cuda", "capability": (8, 0), "lane": lane, "launch": launch}
     for attribute, value in gpu.items():
         setattr(device, attribute, value)
     try:
@@ -88,7 +91,7 @@ def check(spec: Any) -> str:
     assert not re.search(r"(atom|red)\.\S*\.(f16|f32|f64|bf16)", text), where
     assert not re.search(r"div\.(full|approx)\.|sqrt\.approx", text), where
     _, stack, local = resources(compiled.asm["cubin"])
-    assert local == 0 and stack <= 16, f"spilled registers in {where}"
+    assert local == 0 and stack <= FEW_SCALARS, f"{stack} bytes of registers spilled in {where}"
     if "random" in name_of(spec.kernel):
         assert not re.search(r"fma\.rn|\.ftz|\.approx", text), where
     if ".f32.tf32.tf32" in text and spec.constants.get("MODE") == "tf32x3":

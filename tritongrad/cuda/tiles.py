@@ -22,7 +22,7 @@ class Tile(NamedTuple):
 # float32 keeps two accumulators, hence its smaller tiles: none of them spills registers.
 GPU = {
     "half": (Tile(64, 64, 64, 4, 4), Tile(128, 128, 64, 8, 3)),
-    "highest": (Tile(64, 64, 32, 4, 3), Tile(128, 128, 16, 8, 4)),
+    "highest": (Tile(64, 64, 16, 4, 4), Tile(128, 64, 16, 8, 4)),
     "high": (Tile(64, 64, 16, 4, 4), Tile(128, 64, 16, 8, 4)),
     "medium": (Tile(64, 64, 32, 4, 3), Tile(128, 128, 32, 8, 3)),
     "double": (Tile(64, 64, 16, 8, 3), Tile(64, 64, 16, 8, 3)),
