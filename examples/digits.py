@@ -22,11 +22,11 @@ def load(seed: int) -> tuple[tg.Tensor, tg.Tensor]:
         from sklearn.datasets import load_digits
     except ImportError:
         sys.exit("digits.py takes its data from scikit-learn: pip install scikit-learn")
-    data = load_digits()
+    pixels, digits = load_digits(return_X_y=True)
     tg.manual_seed(seed)
-    order = tg.randperm(len(data.target))
-    images = tg.tensor(data.data, dtype=tg.float32)[order] / 16
-    return images, tg.tensor(data.target, dtype=tg.int64)[order]
+    order = tg.randperm(len(digits))
+    images = tg.tensor(pixels, dtype=tg.float32)[order] / 16
+    return images, tg.tensor(digits, dtype=tg.int64)[order]
 
 
 def cross_entropy(logits: tg.Tensor, target: tg.Tensor) -> tg.Tensor:
@@ -71,7 +71,7 @@ def train_epoch(net: Net, images: tg.Tensor, labels: tg.Tensor, rate: float) -> 
 
 def accuracy(net: Net, images: tg.Tensor, labels: tg.Tensor) -> float:
     """The share of images that are told right."""
-    return (net.predict(images) == labels).to(tg.float32).mean().item()
+    return net.predict(images).eq(labels).to(tg.float32).mean().item()
 
 
 def train(images: tg.Tensor, labels: tg.Tensor, epochs: int, device: str, test: int = TEST):

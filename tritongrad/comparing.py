@@ -42,7 +42,7 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and elements (nan equals nothing)."""
     _same_device("equal", input, other)
-    return tuple(input.shape) == tuple(other.shape) and bool((input == other).all())
+    return tuple(input.shape) == tuple(other.shape) and bool(input.eq(other).all())
 
 
 def isclose(
@@ -57,7 +57,7 @@ def isclose(
     if rtol < 0 or atol < 0:
         raise RuntimeError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
     input, other = input.detach(), other.detach()
-    close = input == other
+    close = input.eq(other)
     if input.is_floating_point():
         near = (input - other).abs() <= atol + (rtol * other).abs()
         close = close | (near & input.isfinite() & other.isfinite())

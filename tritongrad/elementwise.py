@@ -105,7 +105,8 @@ def _binary(operation: Op) -> Callable:
         try:
             a = input._array
             d = a.dtype
-            is_tensor = type(other) is not float and type(other) is not int
+            kind = type(other)
+            is_tensor = kind is not float and kind is not int
             if type(a) is not ndarray or not (d is FLOAT32 or d is FLOAT64):
                 return run(operation, (input, other))
             b = other._array if is_tensor else zero_dim(other, d)

@@ -190,8 +190,9 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=N
     """Normal numbers of a mean and a standard deviation: numbers with `size`, or tensors."""
     like = next((x for x in (mean, std) if isinstance(x, Variable)), None)
     if like is not None:
-        shape = np.broadcast_shapes(*[tuple(x.shape) for x in (mean, std) if hasattr(x, "shape")])
-        size, dtype, device = shape, dtype or like.dtype, device or like.device  # type: ignore
+        shapes = [tuple(x.shape) for x in (mean, std) if isinstance(x, Variable)]
+        size = np.broadcast_shapes(*shapes)
+        dtype, device = dtype or like.dtype, device or like.device
     if size is None:
         raise TypeError("normal: missing argument 'size'")
     return randn(size, generator=generator, dtype=dtype, device=device) * std + mean

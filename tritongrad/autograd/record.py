@@ -72,7 +72,7 @@ class OpNode(Node):
     tensors: Any
     values: Any
 
-    outputs = None  # SeveralOutputs has them
+    outputs: Any = None  # SeveralOutputs has them
 
     __init__: Any = object.__init__  # the hot path fills the slots itself
 

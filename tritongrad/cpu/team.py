@@ -62,7 +62,8 @@ class Team:
                 for k in range(1, len(parts)):
                     self.done[k].acquire()
         finally:
-            errors, self.errors = self.errors, [None] * self.n
+            errors = self.errors
+            self.errors = [None] * self.n
             self.busy.release()
         for error in errors:
             if error is not None:

@@ -25,7 +25,7 @@ def launch(
     num_warps: int = 4,
     num_stages: int = 3,
     num_ctas: int = 1,
-    enable_fp_fusion: bool = False,
+    enable_fp_fusion: bool | int = False,
     **constexprs: Any,
 ) -> None:
     """Run kernel over the grid; args are arrays and numbers in signature order

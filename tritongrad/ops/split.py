@@ -130,7 +130,8 @@ def tensor_split(input, indices_or_sections: Any, dim=0):
     if isinstance(indices_or_sections, Variable) and indices_or_sections._array.ndim:
         indices_or_sections = indices_or_sections.tolist()  # type: ignore[attr-defined]
     if not isinstance(indices_or_sections, (tuple, list)):
-        count = index(indices_or_sections)
+        sections: Any = indices_or_sections
+        count = index(sections)
         if count <= 0:
             raise RuntimeError(
                 f"tensor_split: number of sections must be larger than 0, got {count}"
