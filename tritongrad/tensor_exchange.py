@@ -119,5 +119,5 @@ def reachable(where: device) -> device:
 
         found = cuda.is_available() and (where.index or 0) < cuda.device_count()
     else:
-        found = where.type == "cpu" or importlib.util.find_spec("triton") is not None
+        found = not where.index and importlib.util.find_spec("triton") is not None
     return where if found else CPU
