@@ -1,6 +1,7 @@
 """Who may import whom, and the measures of the house style that a machine can take."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,12 @@ def test_a_file_opens_with_one_sentence_and_is_read_in_one_sitting(file):
     text = file.read_text()
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring and docstring.splitlines()[0].strip(), "the first line says what the file is"
-    assert text.count("\n") <= 300, "over 300 lines: it holds two things"
+    names = sum(
+        bool(re.match(r"from \S+ import (\w+) as \w+$", line)) for line in text.splitlines()
+    )
+    assert text.count("\n") - names <= 300, (
+        "over 300 lines (public names aside): it holds two things"
+    )
 
 
 @every_library_file
@@ -89,5 +95,7 @@ def test_nothing_is_promised_or_tied_to_one_machine(file):
 
 @every_file
 def test_torch_is_never_imported_by_name(file):
-    """Parity tests reach it through pytest.importorskip alone, where it happens to be installed"""
+    """Parity tests reach it through pytest.importorskip alone; bench/ may measure against it"""
+    if ROOT / "bench" in file.parents:
+        return
     assert "torch" not in {name.partition(".")[0] for name in imports(ast.parse(file.read_text()))}

@@ -188,18 +188,9 @@ def apply(operation: Op, args: tuple) -> Any:
         if not in_use(error):
             raise
         out = state.quiet(kernel, *arrays)
-    if type(out) is not ndarray:
-        if type(out) is tuple or type(out) is list:
-            return _several(operation, args, out)
-        if isinstance(out, np.generic):
-            out = np.asarray(out)
-    result = wrap(out)
-    if state.grad:
-        if operation.differentiable:
-            result._node = trace(operation, args, out, result)
-    elif state.inference:
-        result._version = INFERENCE
-    return result
+    if type(out) is tuple or type(out) is list:
+        return _several(operation, args, out)
+    return finish(operation, args, out)
 
 
 def apply_view(operation: Op, args: tuple) -> Any:
@@ -222,7 +213,7 @@ def apply_view(operation: Op, args: tuple) -> Any:
 
 
 def finish(operation: Op, args: tuple, out: Any) -> Any:
-    """Make a tensor of what an elementwise kernel returned, and record the operation."""
+    """Make a tensor of what a kernel returned, and record the operation."""
     if isinstance(out, np.generic):
         out = np.asarray(out)
     result = wrap(out)
