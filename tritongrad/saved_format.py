@@ -61,17 +61,18 @@ def bad(reason: str) -> RuntimeError:
 def read(file: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays by name and the metadata of an open file, from where it stands to its end."""
     left = _bytes_left(file)
-    first = _exactly(file, 8, left)
-    for start, what in STARTS.items():
-        # As a header's length these would be possible only in files of more than 100 MB.
-        if first.startswith(start) and int.from_bytes(first, "little") > MAX_HEADER:
-            raise RuntimeError(f"load: this is {what}{CONVERT if 'pickle' in what else ''}")
-    length = int.from_bytes(first, "little")
-    if length > MAX_HEADER:
-        raise bad(f"its header would have {length} bytes, at most {MAX_HEADER} are allowed")
+    first = _exactly(file, 9, left)
+    length = int.from_bytes(first[:8], "little")
+    if first[8:] != b"{":
+        for start, what in STARTS.items():
+            if first.startswith(start):
+                raise RuntimeError(f"load: this is {what}{CONVERT if 'pickle' in what else ''}")
+        raise bad("its header does not begin with '{'")
+    if not 0 < length <= MAX_HEADER:
+        raise bad(f"its header would have {length} bytes, {MAX_HEADER} are allowed")
     if left is not None and length > left - 8:
         raise bad(f"its header would have {length} bytes, {left - 8} follow")
-    entries, metadata = parse(_exactly(file, length, None))
+    entries, metadata = parse(b"{" + _exactly(file, length - 1, None))
     total = entries[-1].end if entries else 0
     if left is None:
         file, left = _whole(file, total), 8 + length + total
@@ -85,8 +86,6 @@ def read(file: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 def parse(header: bytes) -> tuple[list[Entry], dict[str, str]]:
     """The entries in the order of their bytes, and the metadata."""
-    if not header.startswith(b"{"):
-        raise bad("its header does not begin with '{'")
     try:
         table = json.loads(
             header.decode("utf-8"), object_pairs_hook=unique, parse_constant=_no_constant
