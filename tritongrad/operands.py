@@ -105,10 +105,10 @@ def _same_floats(operation: Op, arrays: list) -> list | None:
 def _array_of(operation: Op, position: int, x: Any) -> Any:
     if isinstance(x, Variable):
         return x._array
+    if isinstance(x, np.generic):  # first: np.float64 is a float, too
+        return x.item()
     if x is None or isinstance(x, (bool, int, float)):
         return x
-    if isinstance(x, np.generic):
-        return x.item()
     if isinstance(x, np.ndarray):
         return x
     raise TypeError(

@@ -84,7 +84,8 @@ class ExchangeMethods(TensorBase):
         if self.requires_grad:
             copied.requires_grad_()
         if self.grad is not None:
-            copied._grad = self.grad.detach().__deepcopy__(memo)
+            grad = self.grad if self.grad.is_leaf else self.grad.detach()
+            copied._grad = grad.__deepcopy__(memo)
         if hasattr(self, "__dict__"):
             from copy import deepcopy
 

@@ -108,7 +108,7 @@ class InterpretDevice(Device):
         """Memory of somebody else's, kept alive through its owner."""
         self.blocks[ptr] = max(nbytes, self.blocks.get(ptr, 0))
         self.allocated += nbytes
-        return HeldStorage(ptr, nbytes, self, owner)
+        return HeldStorage(ptr, nbytes, self, (owner,))  # an array alone would be poisoned
 
     def release(self, storage: HeldStorage) -> None:
         self.blocks.pop(storage.ptr, None)
