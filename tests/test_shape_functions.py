@@ -31,11 +31,11 @@ FUNCTIONS = {
     "roll_round": (lambda x: x.roll(3, 1), lambda x: np.roll(x, 3, 1)),
     "rot90": (lambda x: tg.rot90(x, 3, (1, 2)), lambda x: np.rot90(x, 3, (1, 2))),
     "pad": (
-        lambda x: tg.pad(x, (1, 2, 0, 1), value=2.5),
+        lambda x: tg.nn.functional.pad(x, (1, 2, 0, 1), value=2.5),
         lambda x: np.pad(x, ((0, 0), (0, 1), (1, 2)), constant_values=2.5),
     ),
     "pad_cuts": (
-        lambda x: tg.pad(x, (-1, 1)),
+        lambda x: tg.nn.functional.pad(x, (-1, 1)),
         lambda x: np.pad(x[..., 1:], [(0, 0)] * 2 + [(0, 1)]),
     ),
     "stack": (lambda x: tg.stack([x, x * 2], 1), lambda x: np.stack([x, x * 2], 1)),

@@ -179,7 +179,7 @@ def test_view_of_strides_that_allow_it():
         (lambda x: tg.cat([x, x[:, :2]]), RuntimeError, "Expected size 3 but got size 2"),
         (lambda x: tg.cat([x, 1.0]), TypeError, r"tensors\[1\]"),
         (lambda x: tg.stack([x, x[0]]), RuntimeError, "at entry 1"),
-        (lambda x: tg.pad(x, (1,)), RuntimeError, "divisible by 2"),
+        (lambda x: tg.nn.functional.pad(x, (1,)), RuntimeError, "divisible by 2"),
         (lambda x: x.view(2.0, 12), TypeError, "must be ints, got float"),
         (lambda x: x.fill_(x), RuntimeError, "0-dimension value"),
         (lambda x: x.copy_(x[:, :2]), RuntimeError, "must match the existing size"),

@@ -85,9 +85,10 @@ def _unary(operation: Op) -> Callable:
         t = new(registry.Tensor)
         t._array = result
         t._node = None
-        if input._node is not None and (not off or state.recording):
-            t._node = trace_one(operation, input, result, t)
-        elif off and state.inference:
+        if not off or state.recording:
+            if input._node is not None:
+                t._node = trace_one(operation, input, result, t)
+        elif state.inference:
             t._version = INFERENCE
         return t
 
@@ -126,10 +127,10 @@ def _binary(operation: Op) -> Callable:
         t = new(registry.Tensor)
         t._array = result
         t._node = None
-        if input._node is not None or (is_tensor and other._node is not None):
-            if not off or state.recording:
+        if not off or state.recording:
+            if input._node is not None or (is_tensor and other._node is not None):
                 t._node = trace_two(operation, input, other, is_tensor, result, t)
-        elif off and state.inference:
+        elif state.inference:
             t._version = INFERENCE
         return t
 
