@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tritongrad import create
-from tritongrad.autograd.variable import Variable, edge_of, version_of, wrap
+from tritongrad.autograd.variable import Variable, edge_of, wrap
 from tritongrad.devices import CPU, as_device, device, seam
 from tritongrad.dtype import BFLOAT16, BY_NUMPY, as_dtype
 
@@ -41,7 +41,6 @@ def dlpack(
             from tritongrad.dlpack_bfloat16 import exported
 
             return exported(array, stream, max_version, dl_device, copy)
-        version_of(t)
         return array.__dlpack__(
             stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
         )
@@ -119,7 +118,6 @@ def cuda_array_interface(t: Any) -> dict:
         )
     from tritongrad.cuda.streams import current_lane
 
-    version_of(t)
     return {
         "shape": array.shape,
         "typestr": array.dtype.str,
@@ -140,10 +138,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     would be needed. Takes whatever has `__dlpack__`, and DLPack capsules.
     """
     if isinstance(ext_tensor, Variable):
-        t = wrap(ext_tensor._array)
-        t._version = version_of(ext_tensor)
         if edge_of(ext_tensor) is not None:
             raise BufferError("from_dlpack: the tensor requires gradient, use tensor.detach()")
+        t = ext_tensor.detach()
     elif type(ext_tensor).__name__ == "PyCapsule":
         t = _from_host(_Capsule(ext_tensor))
     elif not hasattr(ext_tensor, "__dlpack__"):

@@ -186,7 +186,8 @@ def _whole(file: Any, total: int) -> io.BytesIO:
 
 def _array(file: Any, entry: Entry) -> np.ndarray:
     array = np.empty(entry.shape, entry.dtype)
-    memory = memoryview(array.reshape(-1).view(np.uint8)) if array.size else memoryview(b"")
+    flat: Any = array.reshape(-1).view(np.uint8) if array.size else b""
+    memory = memoryview(flat)
     done = 0
     while done < len(memory):
         if hasattr(file, "readinto"):

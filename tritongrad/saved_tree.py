@@ -44,8 +44,8 @@ class Writer:
             return value
         if kind is int and abs(value) < 10**DIGITS:
             return value
-        if kind is float:
-            return value if math.isfinite(value) else {"float": repr(value)}
+        if kind is float and math.isfinite(value):
+            return value
         if kind is list:
             return [self.encode(v, (*path, i)) for i, v in enumerate(value)]
         if kind in SEQUENCES.values():
@@ -55,17 +55,14 @@ class Writer:
             return {kind.__name__: rows}
         if isinstance(value, Variable):
             return self.tensor(value, path)
+        if kind in _SIMPLE:
+            name, write, _ = _SIMPLE[kind]
+            return {name: write(value)}
         if isinstance(value, (np.ndarray, np.generic)):
             array = np.asarray(value)
             if array.dtype.newbyteorder("=") in DTYPES.values():
                 name = self.store(array.astype(array.dtype.newbyteorder("="), copy=False), path)
-                return {"array" if kind is np.ndarray else "scalar": name}
-        if kind is bytes:
-            return {"bytes": base64.b64encode(value).decode()}
-        if kind is dtype:
-            return {"dtype": value.name}
-        if kind is device:
-            return {"device": str(value)}
+                return {"array" if isinstance(value, np.ndarray) else "scalar": name}
         raise self.refused(value, path)
 
     def key(self, key: Any, path: tuple) -> Any:
@@ -159,7 +156,7 @@ class Reader:
             return self.taken(content)
         if kind == "scalar":
             return self.taken(content)[()]
-        return _SIMPLE[kind](content)
+        return _READ[kind](content)
 
     def tensor(self, described: dict) -> Any:
         """The tensor or parameter that JSON describes."""
@@ -197,9 +194,15 @@ def _float(content: Any) -> float:
     return float(content)
 
 
-_SIMPLE: dict[str, Callable[[Any], Any]] = {
-    "float": _float,
-    "bytes": lambda content: base64.b64decode(content, validate=True),
-    "dtype": lambda content: BY_NAME[content],
-    "device": device,
+# A type, the name it goes under, how it becomes text, and how text becomes it.
+_SIMPLE: dict[type, tuple[str, Callable, Callable]] = {
+    float: ("float", repr, _float),
+    bytes: (
+        "bytes",
+        lambda value: base64.b64encode(value).decode(),
+        lambda content: base64.b64decode(content, validate=True),
+    ),
+    dtype: ("dtype", lambda value: value.name, lambda content: BY_NAME[content]),
+    device: ("device", str, device),
 }
+_READ = {name: read for name, _, read in _SIMPLE.values()}

@@ -107,12 +107,12 @@ def load(f: Any, map_location: Any = None, *, weights_only: Any = None) -> Any:
 
 def _placing(map_location: Any) -> Callable:
     """place(array, saved device) for what the caller said."""
-    call = map_location if callable(map_location) else None
-    table = None
+    call = table = fixed = None
     if isinstance(map_location, dict):
         table = {str(k): as_device(v) for k, v in map_location.items()}
-    fixed = None
-    if map_location is not None and call is None and table is None:
+    elif callable(map_location):
+        call = map_location
+    elif map_location is not None:
         fixed = as_device(map_location)
 
     def put(array: np.ndarray, saved: str, name: str = "") -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import printing
-from .autograd.variable import Variable, version_of
+from .autograd.variable import Variable
 
 
 class TensorValues(Variable):
@@ -29,7 +29,6 @@ class TensorValues(Variable):
                 f"can't convert {self.device} tensor to numpy. Use Tensor.cpu() to copy the tensor "
                 "to host memory first"
             )
-        version_of(self)
         return self._array
 
     def _host(self) -> np.ndarray:
