@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,17 +12,20 @@ os.environ["TRITONGRAD_POISON"] = "1"  # fresh memory of `interpret` is nan: wha
 from tritongrad.testing import devices
 
 
+NO_PARAMETERS = SimpleNamespace(params={})
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow"):
-        return
     skip = pytest.mark.skip(reason="slow: run with --slow")
     for item in items:
-        if "slow" in item.keywords:
+        if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(skip)
+        if "interpret" in getattr(item, "callspec", NO_PARAMETERS).params.values():
+            item.add_marker(pytest.mark.triton)  # kernels run in Triton's interpreter
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("triton", reason="it compiles the kernels")
+pytestmark = pytest.mark.triton
 
 import triton
 from cases import OPERATIONS as DECLARED

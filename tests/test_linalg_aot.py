@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("triton", reason="it compiles the kernels")
+pytestmark = pytest.mark.triton
 
 from kernel_cases import up
 from kernel_cases_linalg import CASES

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
+pytestmark = pytest.mark.triton
 
 import triton
 import triton.language as tl
