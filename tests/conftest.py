@@ -11,7 +11,6 @@ os.environ["TRITONGRAD_POISON"] = "1"  # fresh memory of `interpret` is nan: wha
 
 from tritongrad.testing import devices
 
-
 NO_PARAMETERS = SimpleNamespace(params={})
 
 
@@ -19,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     skip = pytest.mark.skip(reason="slow: run with --slow")
     for item in items:

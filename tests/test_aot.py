@@ -21,8 +21,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("triton", reason="it compiles the kernels")
-pytestmark = pytest.mark.triton
-
 import triton
 from cases import OPERATIONS as DECLARED
 from kernel_cases import CASES as MAP_CASES
@@ -35,6 +33,8 @@ import tritongrad.kernels
 from tritongrad.cuda.compile import OPTIONS, Spec, specialise, triton_compile
 from tritongrad.cuda.device import device_of
 from tritongrad.testing import materialise
+
+pytestmark = pytest.mark.triton
 
 CASES = [*MAP_CASES, *NN_CASES]
 FULL = os.environ.get("TRITONGRAD_AOT") == "full"

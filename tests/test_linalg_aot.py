@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("triton", reason="it compiles the kernels")
-pytestmark = pytest.mark.triton
-
 from kernel_cases import up
 from kernel_cases_linalg import CASES
 from test_aot import FULL, HOPPER, OTHERS, name_of, resources, specs_of
@@ -26,6 +24,8 @@ from tritongrad.cuda import linalg, tiles
 from tritongrad.cuda.array import empty
 from tritongrad.cuda.compile import triton_compile
 from tritongrad.cuda.device import device_of
+
+pytestmark = pytest.mark.triton
 
 FEW_SCALARS = 32  # bytes of stack: what a compiler parks outside the loop is not a spill to fear
 SHARED = {80: 163 << 10, 90: 227 << 10, 100: 227 << 10, 120: 99 << 10}  # bytes a program may have

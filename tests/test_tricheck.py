@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
-pytestmark = pytest.mark.triton
-
 import triton
 import triton.language as tl
 from kernel_cases import CASES, FUNCTIONS, OPERATIONS, up
@@ -22,6 +20,8 @@ from tritongrad.cuda.array import InterpretArray, empty
 from tritongrad.cuda.device import device_of
 from tritongrad.cuda.interpreter_memory import OutOfBoundsError
 from tritongrad.cuda.launch import launch
+
+pytestmark = pytest.mark.triton
 
 
 @pytest.mark.parametrize("case", [*CASES, *NN_CASES], ids=lambda case: case.name)
