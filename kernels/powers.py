@@ -62,7 +62,7 @@ def magnitude(x, y, EXACT: tl.constexpr):
         product = y * high
         rest = tl.fma(y, high, -product) + y * low
         power = tl.exp(product)
-        close = tl.abs(product) < 800.0
+        close = (tl.abs(product) < 800.0) & (power < float("inf"))  # inf * rest would be nan
         exact = tl.where(close, power + power * rest, power)
         ordinary = (x > 0) & (x < float("inf")) & (tl.abs(y) < float("inf"))
         return tl.where(ordinary, exact, tl.exp(y * tl.log(x)))

@@ -58,11 +58,15 @@ def fma(x, y, z):
         step = np.where((error > 0) == (total > 0), 1, -1)
         fix = np.isfinite(total) & (error != 0) & (bits & 1 == 0)
         return (bits + np.where(fix, step, 0)).view(np.float64).astype(dtype)
+    # z may bring back a product that is too large alone: large factors and z by 2 ** -100, exactly.
+    down_x = np.where((np.abs(x) > 2.0**400) & (np.abs(y) > 2.0**-300), 2.0**-100, 1.0)
+    down_y = np.where((np.abs(y) > 2.0**400) & (np.abs(x) > 2.0**-300), 2.0**-100, 1.0)
+    x, y, z = x * down_x, y * down_y, z * down_x * down_y
     product = x * y
     error = two_product_error(x, y, product)
     total = product + z
     fixed = total + (two_sum_error(product, z, total) + error)
-    return np.where(np.isfinite(fixed), fixed, total)
+    return np.where(np.isfinite(fixed), fixed, total) / down_x / down_y
 
 
 def two_sum_error(a, b, total):
