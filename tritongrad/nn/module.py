@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..autograd.graph import RemovableHandle
-from ..autograd.variable import Variable
-from .parameter import Buffer, Parameter
-from .state import Stateful
+from tritongrad.autograd.graph import RemovableHandle
+from tritongrad.autograd.variable import Variable
+from tritongrad.nn.hooks import Watch
+from tritongrad.nn.parameter import Buffer, Parameter
+from tritongrad.nn.state import Stateful
 
 
 class Module(Stateful):
@@ -19,6 +21,10 @@ class Module(Stateful):
     """
 
     training: bool
+    _forward_pre_hooks: OrderedDict
+    _forward_hooks: OrderedDict
+    _backward_pre_hooks: OrderedDict
+    _backward_hooks: OrderedDict
 
     def __init__(self) -> None:
         put = object.__setattr__
@@ -27,9 +33,8 @@ class Module(Stateful):
         put(self, "_buffers", {})
         put(self, "_modules", {})
         put(self, "_not_persistent", set())
-        put(self, "_forward_pre_hooks", {})
-        put(self, "_forward_hooks", {})
-        put(self, "_backward_hooks", {})
+        for name in ("forward_pre", "forward", "backward_pre", "backward"):
+            put(self, f"_{name}_hooks", OrderedDict())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the result: every subclass says how."""
@@ -38,44 +43,24 @@ class Module(Stateful):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._forward_pre_hooks or self._forward_hooks or self._backward_hooks):
+        backward = self._backward_hooks or self._backward_pre_hooks
+        if not (self._forward_pre_hooks or self._forward_hooks or backward):
             return self.forward(*args, **kwargs)
-        for hook in list(self._forward_pre_hooks.values()):
-            got = hook(self, args)
-            if got is not None:
+        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
+            got = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if got is not None and with_kwargs:
+                args, kwargs = got
+            elif got is not None:
                 args = got if isinstance(got, tuple) else (got,)
+        watch = Watch(self) if backward else None
+        if watch is not None:
+            args = watch.inputs(args)
         result = self.forward(*args, **kwargs)
-        for hook in list(self._forward_hooks.values()):
-            got = hook(self, args, result)
+        for hook, with_kwargs in list(self._forward_hooks.values()):
+            got = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
             if got is not None:
                 result = got
-        if self._backward_hooks:
-            self._hook_backward(args, result)
-        return result
-
-    def _hook_backward(self, args: tuple, result: Any) -> None:
-        """Call the backward hooks with the gradients of the inputs and of the output."""
-        inputs = [a for a in args if isinstance(a, Variable) and a.requires_grad]
-        outputs = [t for t in (result if isinstance(result, tuple) else (result,))]
-        got: dict[int, Any] = {}
-
-        def of_output(g: Any) -> None:
-            got["output"] = (g,)  # type: ignore[index]
-            if not inputs:
-                for hook in list(self._backward_hooks.values()):
-                    hook(self, (None,), (g,))
-
-        def of_input(g: Any) -> Any:
-            for hook in list(self._backward_hooks.values()):
-                changed = hook(self, (g,), got.get("output", (None,)))  # type: ignore[call-overload]
-                if changed is not None:
-                    return changed[0] if isinstance(changed, tuple) else changed
-            return None
-
-        if outputs and isinstance(outputs[0], Variable) and outputs[0].requires_grad:
-            outputs[0].register_hook(of_output)
-        if inputs:
-            inputs[0].register_hook(of_input)
+        return result if watch is None else watch.outputs(result)
 
     # registration
 
@@ -124,24 +109,18 @@ class Module(Stateful):
 
     def __setattr__(self, name: str, value: Any) -> None:
         tables = self.__dict__.get("_parameters"), self.__dict__.get("_buffers")
-        kind = (
-            0
-            if isinstance(value, Parameter)
-            else 1
-            if isinstance(value, Buffer)
-            else 2
-            if isinstance(value, Module)
-            else None
-        )
+        kind = next((i for i, c in enumerate(KINDS) if isinstance(value, c)), None)
         if tables[0] is None:
             if kind is not None:
                 raise AttributeError("cannot assign parameters or modules before Module.__init__()")
             object.__setattr__(self, name, value)
             return
         if kind is not None:
+            own = self._tables()[kind]
             for table in (self.__dict__, *self._tables()):
-                table.pop(name, None)
-            self._tables()[kind][name] = value
+                if table is not own:  # there it keeps its place
+                    table.pop(name, None)
+            own[name] = value
             if kind == 1 and not value.persistent:
                 self._not_persistent.add(name)
             return
@@ -245,19 +224,50 @@ class Module(Stateful):
             module = getattr(module, name)
         return module
 
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter with a dotted name."""
+        return self._get(target, "_parameters", "parameter")
+
+    def get_buffer(self, target: str) -> Any:
+        """The buffer with a dotted name."""
+        return self._get(target, "_buffers", "buffer")
+
+    def _get(self, target: str, table: str, kind: str) -> Any:
+        path, _, name = target.rpartition(".")
+        found = getattr(self.get_submodule(path), table).get(name)
+        if found is None:
+            raise AttributeError(f"`{name}` is not a {kind} of {path or type(self).__name__}")
+        return found
+
     # hooks
 
-    def register_forward_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call hook(module, args) before forward; it may return other args."""
-        return RemovableHandle(self._forward_pre_hooks, hook)
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call hook(module, args) before forward; it may return other args.
 
-    def register_forward_hook(self, hook: Callable) -> RemovableHandle:
-        """Call hook(module, args, output) after forward; it may return another output."""
-        return RemovableHandle(self._forward_hooks, hook)
+        `with_kwargs`: hook(module, args, kwargs), which may return both.
+        """
+        return _add(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
-    def register_full_backward_hook(self, hook: Callable) -> RemovableHandle:
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call hook(module, args, output) after forward; it may return another output.
+
+        `with_kwargs`: hook(module, args, kwargs, output).
+        """
+        return _add(self._forward_hooks, (hook, with_kwargs), prepend)
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call hook(module, grad_output) before backward; it may return another grad_output."""
+        return _add(self._backward_pre_hooks, hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call hook(module, grad_input, grad_output) in backward; it may return a grad_input."""
-        return RemovableHandle(self._backward_hooks, hook)
+        return _add(self._backward_hooks, hook, prepend)
 
     register_backward_hook = register_full_backward_hook
 
@@ -276,3 +286,13 @@ class Module(Stateful):
     def extra_repr(self) -> str:
         """What `repr` shows of a layer beside its submodules."""
         return ""
+
+
+def _add(hooks: OrderedDict, hook: Any, prepend: bool) -> RemovableHandle:
+    handle = RemovableHandle(hooks, hook)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+KINDS = (Parameter, Buffer, Module)  # in the order of Module._tables()

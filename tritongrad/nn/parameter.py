@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.variable import LEAF, Variable, new, version_of
-from ..tensor import Tensor
+from tritongrad.autograd.variable import LEAF, Variable, new, version_of
+from tritongrad.tensor import Tensor
 
 
 class Parameter(Tensor):
@@ -16,7 +16,7 @@ class Parameter(Tensor):
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
         if data is None:
-            from ..create import empty
+            from tritongrad.create import empty
 
             data = empty(0)
         if not isinstance(data, Variable):
@@ -55,6 +55,8 @@ def _rebuild(data: Tensor, requires_grad: bool, attributes: dict) -> Parameter:
 class Buffer(Tensor):
     """A tensor that a Module registers as part of its state, without gradients."""
 
+    persistent: bool
+
     def __new__(cls, data: Any, *, persistent: bool = True) -> Buffer:
         self = new(cls)
         self._array = data._array
@@ -65,3 +67,15 @@ class Buffer(Tensor):
 
     def __init__(self, data: Any, *, persistent: bool = True) -> None:
         """All is done in `__new__`: tensors are built without `__init__`."""
+
+    def __deepcopy__(self, memo: dict) -> Buffer:
+        if id(self) not in memo:
+            memo[id(self)] = Buffer(Tensor.clone(self.detach()), persistent=self.persistent)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return _rebuild_buffer, (self.detach(), self.persistent)
+
+
+def _rebuild_buffer(data: Tensor, persistent: bool) -> Buffer:
+    return Buffer(data, persistent=persistent)

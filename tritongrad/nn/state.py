@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..autograd.modes import no_grad
-from ..autograd.variable import Variable
-from ..dtype import as_dtype, dtype
+from tritongrad.autograd.modes import no_grad
+from tritongrad.autograd.variable import Variable
+from tritongrad.dtype import as_dtype, dtype
 
 IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 
@@ -116,9 +116,9 @@ class Stateful:
         """Convert floating tensors to bfloat16."""
         return self.to(dtype=as_dtype("bfloat16"))
 
-    def state_dict(self, prefix: str = "", keep_vars: bool = False) -> OrderedDict:
+    def state_dict(self, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """Dotted names and tensors of all parameters and persistent buffers; memory is shared."""
-        state: OrderedDict = OrderedDict()
+        state = OrderedDict() if destination is None else destination
         for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
             for table in (module._parameters, module._buffers):
                 for name, t in table.items():
@@ -132,6 +132,8 @@ class Stateful:
 
         Nothing is copied unless all shapes fit, and, if `strict`, all names match.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         own = self.state_dict(keep_vars=True)
         missing = [k for k in own if k not in state_dict]
         unexpected = [k for k in state_dict if k not in own]
@@ -142,9 +144,11 @@ class Stateful:
             if k in state_dict and tuple(state_dict[k].shape) != tuple(t.shape)
         ]
         if strict and unexpected:
-            errors.insert(0, f"Unexpected key(s) in state_dict: {', '.join(unexpected)}.")
+            errors.insert(
+                0, f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}."
+            )
         if strict and missing:
-            errors.insert(0, f"Missing key(s) in state_dict: {', '.join(missing)}.")
+            errors.insert(0, f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}.")
         if errors:
             raise RuntimeError(
                 f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"
@@ -158,3 +162,7 @@ class Stateful:
                     else:
                         t.copy_(state_dict[key])
         return IncompatibleKeys(missing, unexpected)
+
+
+def _quoted(names: list) -> str:
+    return ", ".join(f'"{name}"' for name in names)
