@@ -24,7 +24,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(skip)
-        if "interpret" in getattr(item, "callspec", NO_PARAMETERS).params.values():
+        given = getattr(item, "callspec", NO_PARAMETERS).params
+        if "interpret" in (given.get("device"), given.get("accelerator")):
             item.add_marker(pytest.mark.triton)  # kernels run in Triton's interpreter
 
 
