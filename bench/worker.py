@@ -1,0 +1,126 @@
+"""A peer in its own process: prepares units and times them on request, one JSON object a line.
+
+Started by driver.py as `PYTHON -c "from bench.worker import serve; ..."`, so that it runs under an
+interpreter that has the peer and nothing of tritongrad's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import data
+
+REPEAT = 2e-3  # seconds that a repeat lasts at least: long beside a clock's grain, short beside
+# the time for which a busy machine leaves a process alone
+
+
+def serve(peer: str, folder: str, threads: int, device: str = "cpu") -> None:
+    """Answer requests until the input ends."""
+    make, checksum, wait, version = PEERS[peer](Path(folder), threads, device)
+    ready: dict[str, tuple] = {}
+    answer({"version": version, "units": sorted(make)})
+    for line in sys.stdin:
+        request = json.loads(line)
+        name = request["unit"]
+        try:
+            if name not in ready:
+                ready[name] = prepared(make[name](), checksum, wait)
+            work, calls, found = ready[name]
+            answer({"check": found, **timed(work, calls, request["seconds"], wait)})
+        except Exception as error:  # the driver reports it and goes on
+            answer({"error": f"{type(error).__name__}: {error}"})
+
+
+def answer(message: dict) -> None:
+    print(json.dumps(message), flush=True)
+
+
+def prepared(work: Callable, checksum: Callable, wait: Callable) -> tuple:
+    """The function, how many calls make a repeat, and the checksum of its first result."""
+    found = checksum(work())
+    calls = 1
+    while True:
+        start = time.perf_counter()
+        for _ in range(calls):
+            work()
+        wait()
+        if time.perf_counter() - start >= REPEAT or calls >= 1 << 16:
+            return work, calls, found
+        calls *= 2
+
+
+def timed(work: Callable, calls: int, seconds: float, wait: Callable) -> dict:
+    """The least wall and processor time of a call, over repeats that last so many seconds."""
+    walls, processors = [], []
+    end = time.perf_counter() + seconds
+    while True:
+        used, start = time.process_time(), time.perf_counter()
+        for _ in range(calls):
+            work()
+        wait()
+        walls.append((time.perf_counter() - start) / calls)
+        processors.append((time.process_time() - used) / calls)
+        if time.perf_counter() >= end and len(walls) >= 3:
+            return {"wall": min(walls), "processor": min(processors), "repeats": len(walls)}
+
+
+def nothing() -> None:
+    """On the CPU there is nothing to wait for."""
+
+
+def numpy_peer(folder: Path, threads: int, device: str) -> tuple:
+    """Plain NumPy; its BLAS got its thread count from the environment."""
+    import numpy as np
+
+    from bench import by_hand
+
+    def load(name: str) -> Any:
+        kind = np.int64 if name in data.LABELS else np.float32
+        return np.frombuffer(data.read(folder, name), kind).reshape(data.SHAPES[name])
+
+    return by_hand.makers(load), by_hand.checksum, nothing, f"NumPy {np.__version__}"
+
+
+def tritongrad_peer(folder: Path, threads: int, device: str) -> tuple:
+    """The library of this checkout."""
+    import numpy as np
+
+    import tritongrad as tg
+    from bench import work
+
+    tg.set_num_threads(threads)
+
+    def load(name: str) -> Any:
+        kind = np.int64 if name in data.LABELS else np.float32
+        values = np.frombuffer(data.read(folder, name), kind).reshape(data.SHAPES[name])
+        return tg.tensor(values, device=device)
+
+    wait = tg.cuda.synchronize if device == "cuda" else nothing
+    version = f"tritongrad {tg.__version__}"
+    return work.makers(tg, load, device), work.checksum, wait, version
+
+
+def torch_peer(folder: Path, threads: int, device: str) -> tuple:
+    """PyTorch in eager mode."""
+    torch = importlib.import_module("torch")  # in its own interpreter
+
+    from bench import work
+
+    torch.set_num_threads(threads)
+
+    def load(name: str) -> Any:
+        kind = torch.int64 if name in data.LABELS else torch.float32
+        values = torch.frombuffer(data.read(folder, name), dtype=kind)
+        return values.reshape(data.SHAPES[name]).clone().to(device)
+
+    wait = torch.cuda.synchronize if device == "cuda" else nothing
+    return work.makers(torch, load, device), work.checksum, wait, f"PyTorch {torch.__version__}"
+
+
+PEERS = {"numpy": numpy_peer, "tritongrad": tritongrad_peer, "torch": torch_peer}
