@@ -69,6 +69,7 @@ def second(f, values):
 
 
 BIG = 2**62
+MOST = 1.7976931348623157e308  # of float64
 CLAMP = [
     ("nan stays nan", lambda t: t([nan, 2.0]).clamp(0, 1), [nan, 1.0]),
     ("nan stays nan with one bound", lambda t: t([nan]).clamp(min=0), [nan]),
@@ -132,6 +133,10 @@ POW = [
     ("a negative number to a tensor", lambda t: (-2) ** t([3.0, 0.5]), [-8.0, nan]),
     ("a denormal's square root", lambda t: (t([TINY]) ** 0.5 > 0), [True]),
     ("a denormal to a tensor", lambda t: (t([TINY]) ** t([1.0]) > 0), [True]),
+    ("a float64 denormal to -1", lambda t: t([1.5e-323], tg.float64) ** t([-1.0], tg.float64),
+     [inf]),
+    ("fmod of the largest float64", lambda t: t([-MOST], tg.float64).fmod(t([88.7], tg.float64)),
+     [math.fmod(-MOST, 88.7)]),
     ("an int to a negative number", lambda t: t([2], tg.int64) ** -1, (R, "negative")),
     ("an int to a negative tensor",  # a device does not look: PyTorch's answer there
      lambda t: t([2, 1, -1], tg.int64) ** t([-1, -1, -3], tg.int64), (R, "negative", [0, 1, -1])),

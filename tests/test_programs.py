@@ -88,11 +88,11 @@ def run_program(seed, steps, device):
         raise AssertionError(f"seed {seed}, leaves\n{leaves}\n{text}\n{error}") from error
 
 
-@pytest.mark.parametrize("steps", [4, 8, 14])
-def test_programs_give_their_derivatives_or_a_clear_error(steps):
+@pytest.mark.parametrize(("steps", "share"), [(4, 0.90), (8, 0.79), (14, 0.69)])
+def test_programs_give_their_derivatives_or_a_clear_error(steps, share):
     count = size(300, 6_700)
     compared = sum(run_program(seed, steps, "cpu") for seed in range(count))
-    assert compared > 0.5 * count, "too many programs end in an error: the search sees nothing"
+    assert compared > share * count, "more programs end in an error than have to"
 
 
 def test_programs_on_another_device(accelerator):
