@@ -67,6 +67,7 @@ def expm1(x):
         small = expm1_near_0(r)
         half = power_of_2(k.to(tl.int32) - 1)  # half of 2 ** k, which may overflow
         far = 2.0 * (half * small + (half - 0.5))
+        far = tl.where(x > 89.0, float("inf"), far)  # there, inf times a negative small
         return tl.where(x == 0, x, tl.where(k == 0, small, far))
 
 
