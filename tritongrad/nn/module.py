@@ -276,12 +276,11 @@ class Module(Stateful):
             f"({name}): " + repr(module).replace("\n", "\n  ")
             for name, module in self._modules.items()
         ]
-        extra = self.extra_repr()
+        extra = self.extra_repr().split("\n") if self.extra_repr() else []
         name = type(self).__name__
-        if not lines:
-            return f"{name}({extra})"
-        body = ([extra] if extra else []) + lines
-        return name + "(\n  " + "\n  ".join(body) + "\n)"
+        if not lines and len(extra) < 2:
+            return f"{name}({''.join(extra)})"
+        return name + "(\n  " + "\n  ".join(extra + lines) + "\n)"
 
     def extra_repr(self) -> str:
         """What `repr` shows of a layer beside its submodules."""

@@ -1,0 +1,3 @@
+"""What training needs beside tensors: data in batches."""
+
+from tritongrad.utils import data as data
