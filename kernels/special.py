@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from .exponential import divide, exp, tanh
+from .exponential import divide, exp, sigmoid
 
 
 @triton.jit
@@ -127,4 +127,5 @@ def gelu_backward(grad, x):
 @triton.jit
 def gelu_tanh(x):
     """Gelu with tanh in place of the normal distribution function"""
-    return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+    # x (1 + tanh(y)) / 2 without the cancellation below 0
+    return x * sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))

@@ -125,8 +125,8 @@ def gelu_backward(grad: Array, input: Array) -> Array:
 
 def gelu_tanh(input: Array) -> Array:
     """Gelu with tanh in place of the normal distribution function (Hendrycks, Gimpel 2016)."""
-    inner = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
-    return 0.5 * input * (1 + np.tanh(inner))
+    twice = math.sqrt(8 / math.pi) * (input + 0.044715 * input * input * input)
+    return input * sigmoid(twice)  # (1 + tanh(y)) / 2 without its cancellation below 0
 
 
 def clamp_both(input: Array, min: Array, max: Array) -> Array:
