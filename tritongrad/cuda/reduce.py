@@ -164,6 +164,8 @@ def totals(
     """One number a row: COMBINE over prepare(x, shift[row]), finished, as dtype"""
     dims = normal_dims(dim, x.ndim)
     acc = accumulator(x.dtype) if dtype == BOOL else accumulator_of(x.dtype, dtype)
+    if x.dtype == acc == FLOAT32 and prepare == "plain" and combine in ("add", "multiply"):
+        acc = FLOAT64  # a float32 tree costs a unit a level: sums promise 2u sum|x| in all
     out = empty(reduced_shape(x.shape, dims, keepdim), dtype, x.device)
     if out.size:
         view = matrix(x, dims)
