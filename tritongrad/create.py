@@ -240,14 +240,14 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
-    values = np.linspace(start, end, steps).astype(d.numpy)
+    values = np.linspace(float(start), float(end), steps).astype(d.numpy)
     return finish(place(values, as_device(device)), requires_grad)
 
 
 def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
     """base to the powers linspace(start, end, steps)."""
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
-    values = np.logspace(start, end, steps, base=base).astype(d.numpy)
+    values = np.logspace(float(start), float(end), steps, base=float(base)).astype(d.numpy)
     return finish(place(values, as_device(device)), requires_grad)
 
 

@@ -153,7 +153,8 @@ def _cast(a: Any, dtype: np.dtype, number_too: bool) -> Any:
             return a
         if isinstance(a, int) and is_float(dtype):
             a = float(a)  # OverflowError beyond 1.8e308, as in PyTorch
-        return np.array(a, dtype)
+        with np.errstate(over="ignore"):  # 1e300 is infinite in narrower types, without a warning
+            return np.array(a, dtype)
     return a if a.dtype == dtype else a.astype(dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from typing import Any
@@ -124,7 +125,7 @@ def _floating(name: str, dtype: Any) -> np.dtype:
 
 def _continuous(name, kind, size, generator, dtype, device, requires_grad):
     shape, d = size_of(name, size), _floating(name, dtype)
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
     array = draw(kind, count, d, as_device(device), generator, shape, d)
     return finish(array, requires_grad)
 
@@ -165,7 +166,7 @@ def randint(
         raise RuntimeError(f"randint: expected low < high, got low={low} and high={high}")
     shape = size_of("randint", (size,))
     d = (as_dtype(dtype) if dtype is not None else as_dtype("int64")).numpy
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
     array = draw("randint", count, d, as_device(device), generator, low, high, shape, d)
     return finish(array, requires_grad)
 
