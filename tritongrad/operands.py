@@ -35,7 +35,8 @@ def zero_dim(number: float, dtype: np.dtype) -> Any:
     if found is None:
         if len(numbers) > 1000:
             numbers.clear()
-        found = numbers[number] = np.array(float(number), dtype)
+        with np.errstate(over="ignore"):
+            found = numbers[number] = np.array(float(number), dtype)
     return found
 
 
@@ -166,7 +167,8 @@ def _kept(kernel: Callable, dtype: np.dtype, *arrays: Any) -> Any:
 
 def _in_float32(kernel: Callable, dtype: np.dtype, *arrays: Any) -> Any:
     """Half types are computed in float32 and rounded once."""
-    out = kernel(*[a if a is None else a.astype(np.float32) for a in arrays])
+    wide = [a.astype(np.float32) if getattr(a, "dtype", None) == dtype else a for a in arrays]
+    out = kernel(*wide)
     return out if out.dtype.kind == "b" else out.astype(dtype)
 
 

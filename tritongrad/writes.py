@@ -10,7 +10,8 @@ from .autograd.variable import Variable, wrap
 from .devices import device_of_array, place
 from .inplace import assign, inplace, run_inplace, store_copy, store_fill, store_zero
 from .ops import copy, index, masks
-from .ops.subscript import ALL, checked_picks, parse, viewed
+from .ops.index import copied, slices_filled
+from .ops.subscript import checked_picks, parse, viewed
 from .ops.values import number_of, without_history
 
 ndarray = np.ndarray
@@ -89,12 +90,12 @@ def copy_(self, source, non_blocking=False):
 
 def index_fill_(self, dim, index, value):
     """Write one value in the slices along dim that index names."""
-    return index_put_(self, (*(ALL,) * dim, index), value)
+    return index_put_(self, *slices_filled("index_fill_", self, dim, index, value))
 
 
 def index_copy_(self, dim, index, source):
     """Write the slices of source along dim in the places that index names."""
-    return index_put_(self, (*(ALL,) * dim, index), source)
+    return index_put_(self, *copied("index_copy_", self, dim, index, source))
 
 
 def pick(self, at):

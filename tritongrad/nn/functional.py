@@ -87,8 +87,8 @@ def embedding(
         raise ValueError("embedding: max_norm and scale_grad_by_freq are not supported")
     if padding_idx is None:
         return _embedding(weight, input)
-    padding_idx %= weight.shape[0]
     rows = _embedding(weight, input)
+    padding_idx = padding_idx % weight.shape[0]
     return _where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 

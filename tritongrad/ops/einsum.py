@@ -18,6 +18,8 @@ def einsum(equation, *operands):
 
     "ij,jk->ik" is a matrix product, "bii->b" a batch of traces; "..." stands for batch dims.
     """
+    if not isinstance(equation, str):
+        raise TypeError(f"einsum: argument 'equation' must be a str, got {type(equation).__name__}")
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     terms, result = parse(equation, [tensor("einsum", t, "operands").ndim for t in operands])

@@ -194,20 +194,26 @@ index_add.vjp(input=lambda g: g, source=lambda g, dim, index: g.index_select(dim
 
 def index_copy(input, dim, index, source):
     """A copy of input with the slices of source along dim in the places that index names."""
-    dim = _vector("index_copy", input, dim, index)
-    count = shape_of("index_copy", source, "source")[dim]
-    if count != index._array.size:
-        raise IndexError(
-            f"index_copy(): Number of indices ({index._array.size}) should be equal to "
-            f"source.size(dim) ({count})"
-        )
-    return index_put(input, (*(ALL,) * dim, index), source)
+    return index_put(input, *copied("index_copy", input, dim, index, source))
 
 
 def index_fill(input, dim, index, value):
     """A copy of input with one value in the slices along dim that index names."""
-    dim = _vector("index_fill", input, dim, index)
-    return index_put(input, (*(ALL,) * dim, index), scalar_value("index_fill", input, value))
+    return index_put(input, *slices_filled("index_fill", input, dim, index, value))
+
+
+def copied(name, input, dim, index, source):
+    """(places, values) of index_copy."""
+    dim = _vector(name, input, dim, index)
+    (count,) = shape_of(name, source, "source")[dim : dim + 1] or (1,)
+    if count != (n := index._array.size):
+        raise IndexError(f"{name}(): Number of indices ({n}) must be source.size(dim) ({count})")
+    return (*(ALL,) * dim, index), source
+
+
+def slices_filled(name, input, dim, index, value):
+    """(places, value) of index_fill."""
+    return (*(ALL,) * _vector(name, input, dim, index), index), scalar_value(name, input, value)
 
 
 @op(
