@@ -103,6 +103,11 @@ def changed(values, write):
     return do
 
 
+def places(like, index):
+    """An index on the device of a tensor."""
+    return tg.tensor(index, device=like.device)
+
+
 def row(name, pair):
     return (name, *pair)
 
@@ -135,6 +140,17 @@ WRITES = [
      [1.0, 1.0, 2.0]),
     ("clamp_ between its own parts",
      changed([5.0, 0.0, 1.0], lambda x: x.clamp_(x[1], x[2])), [1.0, 0.0, 1.0]),
+    ("index_fill_ along the last dim",
+     changed([[0.0, 0.0], [0.0, 0.0]], lambda x: x.index_fill_(-1, places(x, [0]), 5.0)),
+     [[5.0, 0.0], [5.0, 0.0]]),
+    ("index_copy_ along the last dim",
+     changed([[0.0, 0.0], [0.0, 0.0]],
+             lambda x: x.index_copy_(-1, places(x, [1]), x[:, :1] + 2.0)),
+     [[0.0, 2.0], [0.0, 2.0]]),
+    ("index_fill_ out of range", lambda t: t([[0.0]]).index_fill_(2, places(t([]), [0]), 5.0),
+     (IndexError, "index_fill_")),
+    ("where of the number True in a half type",
+     lambda t: tg.where(True, t([1.5], tg.bfloat16), t([2.0], tg.bfloat16)), [1.5]),
     ("nan is written", changed([1.0], lambda x: x.fill_(nan)), [nan]),
 ]  # fmt: skip
 
