@@ -13,7 +13,7 @@ from .autograd.variable import Variable
 from .cpu import random as host
 from .create import finish, size_of
 from .devices import as_device, device, device_of_array, seam
-from .dtype import as_dtype, get_default_dtype
+from .dtype import as_dtype, finfo, get_default_dtype, iinfo
 from .tensor import Tensor
 
 DEFAULT_SEED = 67280421310721  # what PyTorch starts from
@@ -116,6 +116,25 @@ def draw(kind: str, count: int, dtype: Any, where: device, generator: Any, *args
     return getattr(kernels, kind)(*args, seed, first, seam(where))
 
 
+def whole(name: str, argument: str, value: Any) -> int:
+    """A whole number, from anything that is one."""
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: argument '{argument}' must be an int, got {type(value).__name__}")
+    return value.__index__()
+
+
+def check_holds(name: str, dtype: np.dtype, first: int, last: int) -> None:
+    """Refuse numbers that a dtype cannot hold: they would wrap, or be infinite."""
+    d = as_dtype(dtype)
+    limits = finfo(d) if d.is_floating_point else None if dtype.kind == "b" else iinfo(d)
+    low, high = (limits.min, limits.max) if limits else (0, 1)
+    if first < low or last > high:
+        raise RuntimeError(
+            f"{name}: {first if first < low else last} is out of bounds for {d.name}, which holds "
+            f"{low} to {high}: use a wider dtype"
+        )
+
+
 def _floating(name: str, dtype: Any) -> np.dtype:
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
     if not d.is_floating_point:
@@ -162,10 +181,12 @@ def randint(
         low, high = 0, low
     if size is None:
         raise TypeError("randint: missing argument 'size'")
+    low, high = whole("randint", "low", low), whole("randint", "high", high)
     if low >= high:
         raise RuntimeError(f"randint: expected low < high, got low={low} and high={high}")
     shape = size_of("randint", (size,))
     d = (as_dtype(dtype) if dtype is not None else as_dtype("int64")).numpy
+    check_holds("randint", d, low, high - 1)
     count = math.prod(shape)
     array = draw("randint", count, d, as_device(device), generator, low, high, shape, d)
     return finish(array, requires_grad)
@@ -180,8 +201,11 @@ def randint_like(input, low, high=None, *, dtype=None, device=None):
 
 def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False):
     """The whole numbers from 0 to n - 1 in random order."""
+    n = whole("randperm", "n", n)
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}")
+    if dtype is not None:
+        check_holds("randperm", as_dtype(dtype).numpy, 0, max(n - 1, 0))
     array = draw("randperm", n, np.int64, as_device(device), generator, n)
     t = finish(array, False)
     return t if dtype is None else t.to(as_dtype(dtype))
@@ -210,6 +234,9 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     """Indices drawn in proportion to the weights in input, a vector or a matrix of rows."""
     if input.ndim not in (1, 2):
         raise RuntimeError(f"multinomial: input must be 1-d or 2-d, got shape {list(input.shape)}")
+    num_samples = whole("multinomial", "num_samples", num_samples)
+    if num_samples <= 0:
+        raise RuntimeError(f"multinomial: cannot sample num_samples={num_samples} <= 0 samples")
     count = num_samples if input.ndim == 1 else num_samples * input.shape[0]
     where = device_of_array(input._array)
     array = draw(
