@@ -108,6 +108,16 @@ def places(like, index):
     return tg.tensor(index, device=like.device)
 
 
+def generator_after(t):
+    """Whether the generator is as it was after a draw that was refused."""
+    before = tg.get_rng_state().tolist()
+    try:
+        tg.randperm(t(2.5))
+    except TypeError:
+        return tg.get_rng_state().tolist() == before
+    return False
+
+
 def row(name, pair):
     return (name, *pair)
 
@@ -151,6 +161,11 @@ WRITES = [
      (IndexError, "index_fill_")),
     ("where of the number True in a half type",
      lambda t: tg.where(True, t([1.5], tg.bfloat16), t([2.0], tg.bfloat16)), [1.5]),
+    ("randint out of its dtype", lambda t: tg.randint(0, 300, (5,), dtype=tg.uint8),
+     (R, "299")),
+    ("randint below its dtype", lambda t: tg.randint(-5, 5, (3,), dtype=tg.uint8), (R, "-5")),
+    ("randperm out of its dtype", lambda t: tg.randperm(300, dtype=tg.uint8), (R, "299")),
+    ("randperm of a float tensor", generator_after, True),
     ("nan is written", changed([1.0], lambda x: x.fill_(nan)), [nan]),
 ]  # fmt: skip
 

@@ -86,6 +86,7 @@ def complaint(seed, device):
     )
     try:
         with time_limit(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # PyTorch's words, for losses
             warnings.simplefilter("error", RuntimeWarning)
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
             f(*args, **kwargs)
