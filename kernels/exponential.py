@@ -57,7 +57,7 @@ def exp(x):
 def expm1(x):
     if x.dtype == tl.float64:
         u = tl.exp(x)
-        near = tl.where(u == 1, x, (u - 1) * x / tl.log(u))  # Kahan: the errors of u cancel
+        near = tl.where(u == 1, x, (u - 1) * (x / tl.log(u)))  # Kahan: the errors of u cancel
         far = tl.where(u - 1 == -1, -1.0, tl.where(u == float("inf"), u, near))
         return tl.where(x == x, far, x)
     else:
