@@ -135,6 +135,7 @@ POW = [
     ("a denormal to a tensor", lambda t: (t([TINY]) ** t([1.0]) > 0), [True]),
     ("a float64 denormal to -1", lambda t: t([1.5e-323], tg.float64) ** t([-1.0], tg.float64),
      [inf]),
+    ("expm1 of a large float64", lambda t: tg.expm1(t([706.0], tg.float64)) < inf, [True]),
     ("fmod of the largest float64", lambda t: t([-MOST], tg.float64).fmod(t([88.7], tg.float64)),
      [math.fmod(-MOST, 88.7)]),
     ("an int to a negative number", lambda t: t([2], tg.int64) ** -1, (R, "negative")),
