@@ -197,6 +197,8 @@ REDUCE = [
     ("many rows of nothing",
      lambda t: [set(f(t([[0.0] * 700])[:0], 0).tolist()) for f in (tg.sum, tg.prod, tg.logsumexp)],
      [{0.0}, {1.0}, {-inf}]),
+    ("sum over three dims of nothing",
+     lambda t: tg.zeros(2, 0, 0, 0, device=t([]).device).sum((1, 2, 3)), [0.0, 0.0]),
     ("mean of nothing", lambda t: t([]).mean(), nan),
     ("logsumexp of -inf", lambda t: t([-inf, -inf]).logsumexp(0), -inf),
     ("prod over two dims", lambda t: t([[1.0, 2.0], [3.0, 4.0]]).prod(dim=(0, 1)), 24.0),

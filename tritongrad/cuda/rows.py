@@ -52,6 +52,8 @@ def matrix(x: DeviceArray, dim: Dims) -> Matrix:
 
 def axis_of(x: DeviceArray, dims: Dims) -> Axis | None:
     """Some dims of x as one axis, or None if more than two are left after merging."""
+    if any(x.shape[d] == 0 for d in dims):
+        return Axis(0, 0, 0, 0)  # strides of nothing need not fit each other
     merged: list[tuple[int, int]] = []
     for d in dims:
         n, stride = x.shape[d], x.strides[d] // x.itemsize
