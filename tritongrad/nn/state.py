@@ -144,11 +144,9 @@ class Stateful:
             if k in state_dict and tuple(state_dict[k].shape) != tuple(t.shape)
         ]
         if strict and unexpected:
-            errors.insert(
-                0, f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}."
-            )
+            errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}.")
         if strict and missing:
-            errors.insert(0, f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}.")
+            errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}.")
         if errors:
             raise RuntimeError(
                 f"Error(s) in loading state_dict for {type(self).__name__}:\n\t"

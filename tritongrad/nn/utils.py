@@ -9,8 +9,8 @@ from typing import Any
 from tritongrad.autograd.modes import no_grad
 from tritongrad.autograd.variable import Variable
 from tritongrad.create import tensor
-from tritongrad.ops.reduce import norm
 from tritongrad.ops.shape import cat, stack
+from tritongrad.ops.statistics import norm
 
 
 def _grads(parameters: Any) -> list:
