@@ -260,3 +260,9 @@ ERRORS = [
 def test_errors_say_what_is_wrong(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_a_module_that_is_left_out_names_the_nearest():
+    with pytest.raises(AttributeError, match="scaled_dot_product_attention"):
+        _ = nn.Transformer
+    assert not hasattr(nn, "MultiheadAttention") and hasattr(F, "scaled_dot_product_attention")

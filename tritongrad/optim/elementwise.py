@@ -13,7 +13,7 @@ from tritongrad.autograd.variable import wrap
 from tritongrad.cpu.team import cuts, team
 from tritongrad.optim.optimizer import Optimizer
 
-BLOCK = 1 << 14  # elements that a rule works on at a time: its temporaries stay in L2
+BLOCK = 1 << 15  # elements that a rule works on at a time: its temporaries stay in L2
 SPLIT = 1 << 17  # elements from which a second thread pays for its wake-up
 
 
@@ -69,9 +69,8 @@ class Elementwise(Optimizer):
                 self._row(p, group, names, counters) for p in group["params"] if p.grad is not None
             ]
             devices = [row for row in rows if type(row.param._array) is not np.ndarray]
-            for row in rows:
-                if type(row.param._array) is np.ndarray:
-                    on_cpu(self.rule, group, row)
+            if len(devices) < len(rows):
+                quiet(on_cpu, self.rule, group, rows)
             if devices and not self.fused(group, devices):
                 for row in devices:
                     self.rule(group, row.step, wrap(row.param._array), row.grad, *row.states)
@@ -90,7 +89,7 @@ class Elementwise(Optimizer):
         for name in names:
             if name is not None and state.get(name) is None:
                 state[name] = self.initial(name, p, group)
-        return Row(p, p.grad.detach(), tuple(n and state[n] for n in names), step)
+        return Row(p, wrap(p.grad._array), tuple(n and state[n] for n in names), step)
 
 
 def _counted(p: Any, step: Any, counters: dict) -> Any:
@@ -108,34 +107,40 @@ def _counted(p: Any, step: Any, counters: dict) -> Any:
     return step
 
 
-def on_cpu(rule: Callable, group: dict[str, Any], row: Row) -> None:
+def on_cpu(rule: Callable, group: dict[str, Any], rows: list[Row]) -> None:
     """A rule on NumPy's arrays: in blocks, by the team where there are many elements."""
-    arrays = row.arrays()
-    w, g = arrays[:2]
-    if g.dtype != w.dtype:
-        arrays[1] = g = g.astype(w.dtype)
-    if w.dtype.itemsize == 2:  # compute in float32, round once
-        wide = [None if a is None else a.astype(np.float32) for a in arrays]
-        quiet(rule, group, row.step, *wide)
-        for a, result in zip(arrays, wide, strict=True):
-            if a is not None and a is not g:
-                a[...] = result
-        return
-    own = [a for a in arrays if a is not None and a is not g]
-    if not all(a.flags.c_contiguous for a in own):
-        quiet(rule, group, row.step, *arrays)
-        return
+    for row in rows:
+        w, g, *states = row.arrays()
+        if type(w) is not np.ndarray:
+            continue
+        if g.dtype != w.dtype:
+            g = g.astype(w.dtype)
+        if w.dtype.itemsize == 2:  # compute in float32, round once
+            own = [w, *states]
+            wide = [None if a is None else a.astype(np.float32) for a in own]
+            rule(group, row.step, wide[0], g.astype(np.float32), *wide[1:])
+            for a, result in zip(own, wide, strict=True):
+                if a is not None:
+                    a[...] = result
+        elif w.size <= BLOCK or not all(a is None or a.flags.c_contiguous for a in (w, *states)):
+            rule(group, row.step, w, g, *states)
+        else:
+            _in_blocks(rule, group, row.step, (w, g, *states))
+
+
+def _in_blocks(rule: Callable, group: dict[str, Any], step: Any, arrays: tuple) -> None:
     flat = [None if a is None else a.reshape(-1) for a in arrays]
 
     def work(i: int, j: int) -> None:
         for start in range(i, j, BLOCK):
             end = min(start + BLOCK, j)
-            rule(group, row.step, *[None if a is None else a[start:end] for a in flat])
+            rule(group, step, *[None if a is None else a[start:end] for a in flat])
 
-    if w.size < SPLIT:
-        quiet(work, 0, w.size)
+    n = arrays[0].size
+    if n < SPLIT:
+        work(0, n)
     else:
-        quiet(team().run, work, cuts(w.size, BLOCK))
+        team().run(work, cuts(n, BLOCK))
 
 
 def by_kind(kind: Callable, rows: list[Row]) -> list[list[Row]]:
