@@ -34,25 +34,9 @@ class DataLoader:
         self.multiprocessing_context = multiprocessing_context
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.persistent_workers, self.in_order = persistent_workers, in_order
-        if isinstance(dataset, IterableDataset) and (shuffle or sampler or batch_sampler):
-            raise ValueError(
-                "DataLoader with IterableDataset: a stream has its own order; expected no shuffle, "
-                "sampler and batch_sampler"
-            )
-        if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
+        _check_order(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
-            if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, "
-                    "and drop_last"
-                )
             batch_size = None
-        elif batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with "
-                "drop_last"
-            )
         self.batch_size, self.drop_last = batch_size, drop_last
         self.sampler: Any = sampler if sampler is not None else self._sampler(shuffle)
         if batch_size is not None:
@@ -148,3 +132,26 @@ def _check(num_workers: int, timeout: float, prefetch: int | None, persistent: b
         raise ValueError(f"prefetch_factor should be positive, got {prefetch}")
     if persistent and num_workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def _check_order(
+    dataset: Any, batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: bool
+) -> None:
+    """Refuse arguments that say two things about the order or the batches."""
+    if isinstance(dataset, IterableDataset) and (shuffle or sampler or batch_sampler):
+        raise ValueError(
+            "DataLoader with IterableDataset: a stream has its own order; expected no shuffle, "
+            "sampler and batch_sampler"
+        )
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle")
+    if batch_sampler is not None:
+        if batch_size != 1 or shuffle or sampler is not None or drop_last:
+            raise ValueError(
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, "
+                "and drop_last"
+            )
+    elif batch_size is None and drop_last:
+        raise ValueError(
+            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
+        )
