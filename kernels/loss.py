@@ -35,6 +35,20 @@ def target_of(target, weight, row, inside, cols, ignore_index,
 
 
 @triton.jit
+def distances(x, at, cols, s_col, inside, weight, top, spread,
+              ACC: tl.constexpr, WEIGHTED: tl.constexpr,
+              ROWS: tl.constexpr, COLS: tl.constexpr):  # fmt: skip
+    """The sum over all classes of weight[c] (spread - (x[row, c] - top))"""
+    total = tl.zeros([ROWS, 1], ACC)
+    error = tl.zeros([ROWS, 1], ACC)
+    for start in range(0, cols, COLS):
+        value, mask, offset = fetch(x, at, start, cols, s_col, inside, ACC, COLS)
+        w = class_weights(weight, start, cols, value, ACC, WEIGHTED, COLS)
+        total, error = accumulate(total, error, row_sum(w * (spread - (value - top)), mask))
+    return total + error
+
+
+@triton.jit
 def cross_entropy_rows(
     losses, weights, logs, x, target, weight, wrong, rows, cols, size_row, s_row0, s_row1, s_col,
     ignore_index, smoothing, even,
@@ -65,15 +79,10 @@ def cross_entropy_rows(
     chosen = convert(tl.load(x + at + label * s_col, valid, other=0), ACC)
     loss = tl.where(valid, share * (spread - (chosen - top)), 0.0).to(ACC)
     if SMOOTH:
-        total = tl.zeros([ROWS, 1], ACC)
-        error = tl.zeros([ROWS, 1], ACC)
-        for start in range(0, cols, COLS):
-            value, mask, offset = fetch(x, at, start, cols, s_col, inside, ACC, COLS)
-            w = class_weights(weight, start, cols, value, ACC, WEIGHTED, COLS)
-            distance = w * (spread - (value - top))
-            total, error = accumulate(total, error, row_sum(distance, mask))
-        loss = loss * (1 - smoothing) + (total + error) * even
-        loss = tl.where(valid, loss, 0.0).to(ACC)
+        distance = distances(
+            x, at, cols, s_col, inside, weight, top, spread, ACC, WEIGHTED, ROWS, COLS
+        )
+        loss = tl.where(valid, loss * (1 - smoothing) + distance * even, 0.0).to(ACC)
     tl.store(losses + row, convert(loss, losses.dtype.element_ty), inside)
     tl.store(weights + row, tl.where(valid, share, 0.0).to(ACC), inside)
     tl.store(logs + row, top + spread, inside)

@@ -177,8 +177,7 @@ def check_width(spec: Spec, text: str, where: str) -> None:
     """Contiguous operands move 16 bytes at a time, or all that a thread has of a narrow type."""
     moves = set(re.findall(r"(?:ld|st)\.global(?!\.nc)\S*", text))
     if spec.constants["EVEN"]:  # tables of libdevice are read through .nc
-        bits = [re.search(r"\d+$", t)[0] for t in spec.signature.values() if t[0] == "*"]
-        narrow = any(b in ("1", "8") for b in bits)
+        narrow = any(re.fullmatch(r"\*\D+[18]", kind) for kind in spec.signature.values())
         allowed = {"v4.b32", "v2.b64"} | ({"v2.b32"} if narrow else set())
         assert {m.partition("global.")[2] for m in moves} <= allowed, (moves, where)
     elif "n" not in spec.constants:  # all blocks but the last one, unless there is one element
@@ -192,7 +191,9 @@ def resources(cubin: bytes) -> tuple[int, int, int]:
         file.flush()
         command = [str(CUOBJDUMP), "-res-usage", file.name]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return tuple(int(re.search(rf"{key}:(\d+)", said)[1]) for key in ("REG", "STACK", "LOCAL"))
+    found = re.search(r"REG:(\d+) STACK:(\d+).* LOCAL:(\d+)", said)
+    assert found, said
+    return int(found[1]), int(found[2]), int(found[3])
 
 
 @pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name for case in CASES])

@@ -72,6 +72,9 @@ class Device:
     keep: Any  # arrays that are used without a launch ->
     launch: Any  # kernel, grid, args, options, constexprs ->
     synchronize: Any
+    # What a GPU can do; only host code for a GPU asks.
+    properties: dict[str, int]
+    capability: tuple[int, int]
 
     def __init__(self, index: int) -> None:
         self.index = index

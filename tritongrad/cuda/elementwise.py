@@ -27,7 +27,9 @@ Plan = list[tuple[tuple[int, ...], tuple[int, ...], dict[str, int]]]
 def elementwise(name: str, *operands: Operand, out: DeviceArray | None = None) -> DeviceArray:
     """The operation `name` on operands of one dtype, broadcast; `out` may be an operand itself."""
     name, operands = specialised(name, operands)
-    arrays = [x for x in operands if isinstance(x, DeviceArray)] or [out]
+    arrays = [x for x in operands if isinstance(x, DeviceArray)]
+    if not arrays and out is not None:
+        arrays = [out]
     first = arrays[0]
     shape = first.shape
     for x in arrays:

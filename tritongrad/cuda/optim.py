@@ -94,8 +94,7 @@ def run(
     """One launch for a group of rows (parameter, gradient, states ..)."""
     flags = {**flags, "ACC": triton_type(flags["ACC"])}
     if len(group) == 1:
-        row = [0 if x is None else x for x in group[0]]
-        size = row[0].size
+        row, size = [0 if x is None else x for x in group[0]], group[0][0].size
         launch(one, (-(-size // BLOCK),), *row, size, *step, *numbers, BLOCK=BLOCK, **flags)
         return
     keys = tuple(tuple(0 if x is None else x.ptr for x in row) for row in group)
@@ -114,8 +113,8 @@ def table_of(keys: tuple[tuple[int, ...], ...], sizes: tuple[int, ...], device: 
     owners = np.repeat(np.arange(len(sizes)), counts)
     starts = np.concatenate([np.arange(c) * BLOCK for c in counts])
     arrays = [np.array(keys, np.int64).T.copy(), np.array(sizes), owners, starts]
-    on_device = [from_numpy(a.astype(np.int64), device) for a in arrays]
-    return Table(*on_device, len(sizes), int(owners.size))
+    a, b, c, d = [from_numpy(x.astype(np.int64), device) for x in arrays]
+    return Table(a, b, c, d, len(sizes), int(owners.size))
 
 
 def real(value: float, acc: np.dtype) -> Any:

@@ -58,7 +58,7 @@ def pick(x: DeviceArray, index: Any, op: str) -> Pick:
             for array in _integers(item, x.shape[source:], op):
                 axes.append(len(basic))
                 arrays.append(array)
-                scalar_mask = _is_array(item) and item.ndim == 0 and item.dtype == bool
+                scalar_mask = not isinstance(item, int) and item.ndim == 0 and item.dtype == bool
                 basic.append(None if scalar_mask else slice(None))
         else:
             basic.append(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -90,9 +91,9 @@ def tile_of(view: Matrix, budget: int, most: int) -> tuple[int, int]:
     return max(1, min(budget // cols, 256)), cols
 
 
-def normal_dims(dim: object, ndim: int) -> Dims:
+def normal_dims(dim: int | Sequence[int] | None, ndim: int) -> Dims:
     """dim as a tuple of non-negative dims; None and () are all of them."""
     if dim is None or dim == ():
         return tuple(range(ndim))
-    dims = dim if isinstance(dim, (tuple, list)) else (dim,)
+    dims = (dim,) if isinstance(dim, int) else dim
     return tuple(sorted(d % max(ndim, 1) for d in dims if ndim))
