@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from tritongrad import create
 from tritongrad.autograd.variable import Variable, edge_of, wrap
-from tritongrad.devices import CPU, as_device, device, seam
+from tritongrad.devices import CPU, as_device, seam
+from tritongrad.devices import device as device_named
 from tritongrad.dtype import BFLOAT16, BY_NUMPY, as_dtype
 
 HOST = (1, 3)  # DLPack's numbers of devices: CPU, pinned memory
 CUDA = (2, 13)  # CUDA, managed memory
-NO_CUDA_CORE = (
-    "DLPack of tensors on cuda goes through the package cuda-core, which is not installed: "
-    "pip install 'cuda-core[cu13]', or use __cuda_array_interface__"
-)
 
 
 # out: the bodies of Tensor's methods
@@ -54,44 +50,9 @@ def dlpack(
         )
     if dl_device is not None and tuple(dl_device) != (2, array.device.index):
         raise BufferError(f"__dlpack__: the tensor is on {t.device}, got dl_device={dl_device}")
-    return _cuda_capsule(array.copy() if copy else array, stream, max_version)
+    from tritongrad.cuda.interop import capsule
 
-
-def _cuda_capsule(array: Any, stream: Any, max_version: tuple[int, int] | None) -> Any:
-    if stream == 0 or (stream is not None and (type(stream) is not int or stream < -1)):
-        raise ValueError(
-            f"__dlpack__: stream must be None, -1, 1, 2 or the handle of a stream, got {stream!r}"
-        )
-    try:
-        from cuda.core import Buffer  # type: ignore[import-not-found, attr-defined]
-        from cuda.core.utils import StridedMemoryView  # type: ignore[import-not-found]
-    except ImportError as error:
-        raise BufferError(f"__dlpack__: {NO_CUDA_CORE}") from error
-    if stream != -1:  # the reader's stream waits for the work that fills this memory
-        wait_on(array.device, 1 if stream is None else stream)
-    strides = tuple(s // array.itemsize for s in array.strides)
-    owned = Buffer.from_handle(array.ptr, _extent(array), owner=array)
-    view = StridedMemoryView.from_buffer(owned, array.shape, strides, dtype=array.dtype)
-    return view.__dlpack__(stream=-1, max_version=max_version)
-
-
-def _extent(array: Any) -> int:
-    """Bytes from element 0 to the end of the last element."""
-    if not array.size:
-        return 0
-    rows = zip(array.shape, array.strides, strict=True)
-    return array.itemsize + sum((n - 1) * s for n, s in rows)
-
-
-def wait_on(gpu: Any, stream: int) -> None:
-    """Work that is queued on another library's stream from here on runs after ours."""
-    from tritongrad.cuda.streams import Event, current_lane, external
-
-    gpu.ready()
-    if current_lane(gpu).handle != stream:
-        event = Event()
-        event.record()
-        event.wait(external(stream))
+    return capsule(array.copy() if copy else array, stream, max_version)
 
 
 def dlpack_device(t: Any) -> tuple[int, int]:
@@ -116,7 +77,7 @@ def cuda_array_interface(t: Any) -> dict:
         raise AttributeError(
             "__cuda_array_interface__ has no bfloat16: use DLPack, or .float() first"
         )
-    from tritongrad.cuda.streams import current_lane
+    from tritongrad.cuda.interop import stream_of
 
     return {
         "shape": array.shape,
@@ -124,7 +85,7 @@ def cuda_array_interface(t: Any) -> dict:
         "data": (array.ptr if array.size else 0, False),
         "version": 3,
         "strides": None if array.contiguous else array.strides,
-        "stream": current_lane(array.device).handle,
+        "stream": stream_of(array),
     }
 
 
@@ -150,7 +111,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     else:
         kind, index = ext_tensor.__dlpack_device__()
         if kind in CUDA:
-            t = _from_cuda(ext_tensor, int(index))
+            from tritongrad.cuda import interop
+
+            t = wrap(interop.from_dlpack(ext_tensor, seam(device_named("cuda", int(index)))))
         elif kind in HOST:
             t = _from_host(ext_tensor)
         else:
@@ -190,54 +153,11 @@ def _from_host(source: Any) -> Any:
     return wrap(array)
 
 
-def _from_cuda(source: Any, index: int) -> Any:
-    """A tensor over a GPU array, which lives as long as the tensor does."""
-    gpu = seam(device("cuda", index))
-    gpu.ready()
-    from tritongrad.cuda.streams import current_lane
-
-    lane = current_lane(gpu)
-    try:
-        from cuda.core.utils import StridedMemoryView  # type: ignore[import-not-found]
-    except ImportError as error:
-        described = getattr(source, "__cuda_array_interface__", None)
-        if described is None:
-            raise BufferError(f"from_dlpack: {NO_CUDA_CORE}") from error
-        return from_cuda_interface(source, described, gpu)
-    view = StridedMemoryView.from_dlpack(source, stream_ptr=lane.handle)
-    return _over(gpu, view.ptr, view.shape, view.strides, np.dtype(view.dtype), view)
-
-
 def from_cuda_interface(source: Any, described: dict, gpu: Any) -> Any:
     """A tensor over an array that has `__cuda_array_interface__`."""
-    dtype = np.dtype(described["typestr"])
-    if described.get("mask") is not None:
-        raise TypeError("asarray: masked arrays cannot be tensors")
-    stream, strides = described.get("stream"), described.get("strides")
-    if stream:
-        from tritongrad.cuda.streams import Event, external
+    from tritongrad.cuda.interop import from_interface
 
-        event = Event()
-        event.record(external(int(stream)))
-        event.wait()
-    if strides is not None:
-        strides = tuple(s // dtype.itemsize for s in strides)
-    return _over(gpu, described["data"][0], described["shape"], strides, dtype, source)
-
-
-def _over(gpu: Any, ptr: int, shape: Any, strides: Any, dtype: np.dtype, owner: Any) -> Any:
-    if dtype not in BY_NUMPY:
-        raise TypeError(f"from_dlpack: no tensor has the type {dtype}")
-    from tritongrad.cuda.views import layout
-
-    shape = tuple(shape)
-    packed, size, _ = layout(shape, dtype.itemsize)
-    steps = packed if strides is None else tuple(s * dtype.itemsize for s in strides)
-    if any(s < 0 for s in steps):
-        raise BufferError("from_dlpack: negative strides on cuda are not read: copy it first")
-    extent = dtype.itemsize + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))
-    storage = gpu.foreign(ptr, extent if math.prod(shape) else 0, owner)
-    return wrap(gpu.array(storage, ptr, shape, steps, dtype, size))
+    return wrap(from_interface(source, described, gpu))
 
 
 def asarray(
