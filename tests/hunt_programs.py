@@ -200,8 +200,8 @@ def fitting(trial: Plain, leaves: int, kind: str, name: int, i: int, j: int) -> 
             return None  # a leaf must not be written
         if kind == "clamp_":
             return kind, "", i
-        name = nth(WRITES, name) if kind == "write" else ""
-        return (kind, name, i, j) if broadcasts_to(b.shape, a.shape) else None
+        written = nth(WRITES, name) if kind == "write" else ""
+        return (kind, written, i, j) if broadcasts_to(b.shape, a.shape) else None
     return kind, "", i
 
 

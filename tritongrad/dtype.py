@@ -176,6 +176,9 @@ def can_cast(source: np.dtype, target: np.dtype) -> bool:
 class finfo:
     """Limits of a floating type: bits, eps, max, min, tiny, smallest_normal, resolution."""
 
+    max: float
+    min: float
+
     def __init__(self, d: dtype | None = None) -> None:
         info = ml_dtypes.finfo(as_dtype(d or _default).numpy)
         self.bits = info.bits

@@ -2,10 +2,15 @@
 
 import numpy as np
 
+Pair = tuple[int, int]
+Windows = tuple[Pair, Pair, Pair, Pair, Pair]  # size, kernel, stride, padding, dilation
 
-def pair(value):
+
+def pair(value) -> Pair:
     """A number as (height, width)."""
-    return (value, value) if isinstance(value, int) else tuple(value)
+    sizes = (value,) if isinstance(value, int) else tuple(value)
+    height, width = sizes * 2 if len(sizes) == 1 else sizes
+    return height, width
 
 
 def out_size(size, kernel, stride, padding, dilation, ceil_mode=False):
@@ -17,7 +22,9 @@ def out_size(size, kernel, stride, padding, dilation, ceil_mode=False):
     return count
 
 
-def geometry(op, x_shape, w_shape, stride, padding, dilation, groups):
+def geometry(
+    op, x_shape, w_shape, stride, padding, dilation, groups
+) -> tuple[Pair, Pair, Pair, Pair]:
     """((out height, out width), stride, padding, dilation) as pairs, after a check of shapes."""
     stride, padding, dilation = pair(stride), pair(padding), pair(dilation)
     shapes = f"(input {tuple(x_shape)}, weight {tuple(w_shape)}, groups {groups})"
@@ -26,13 +33,13 @@ def geometry(op, x_shape, w_shape, stride, padding, dilation, groups):
     if x_shape[1] != w_shape[1] * groups or w_shape[0] % groups:
         raise RuntimeError(f"{op}: input must have weight.shape[1] * groups channels {shapes}")
     rows = zip(x_shape[2:], w_shape[2:], stride, padding, dilation, strict=True)
-    size = tuple(out_size(*row) for row in rows)
+    size = pair([out_size(*row) for row in rows])
     if min(size) < 1:
         raise RuntimeError(f"{op}: the padded input is smaller than the kernel {shapes}")
     return size, stride, padding, dilation
 
 
-def pool_geometry(op, shape, kernel, stride, padding, dilation, ceil_mode):
+def pool_geometry(op, shape, kernel, stride, padding, dilation, ceil_mode) -> Windows:
     """((out height, out width), kernel, stride, padding, dilation) as pairs, checked."""
     kernel, padding, dilation = pair(kernel), pair(padding), pair(dilation)
     stride = kernel if stride is None else pair(stride)
@@ -41,7 +48,7 @@ def pool_geometry(op, shape, kernel, stride, padding, dilation, ceil_mode):
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         raise RuntimeError(f"{op}: padding {padding} must be at most half of the kernel {kernel}")
     rows = zip(shape[-2:], kernel, stride, padding, dilation, strict=True)
-    size = tuple(out_size(*row, ceil_mode) for row in rows)
+    size = pair([out_size(*row, ceil_mode) for row in rows])
     if min(size) < 1:
         raise RuntimeError(f"{op}: the kernel {kernel} is larger than the input {tuple(shape)}")
     return size, kernel, stride, padding, dilation

@@ -9,30 +9,30 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from tritongrad.windows import divisors, geometry, pool_geometry
+from tritongrad.windows import Windows, divisors, geometry, pool_geometry
 
 PIECE = 1 << 20  # elements of patches made at a time: 4 MiB of float32
 
 
 def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1):
     """out[n, o, h, ..] = sum over c, r, s of x[n, c, h * stride - padding + r * dilation, ..] w"""
-    size, *steps = geometry("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    steps = geometry("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
     filters, depth = w.shape[0], math.prod(w.shape[1:])
-    out = np.empty((len(x), filters, *size), x.dtype)
+    out = np.empty((len(x), filters, *steps[0]), x.dtype)
     weight = np.ascontiguousarray(by_taps(w, groups).reshape(groups, -1, depth)).mT
-    for part in pieces(len(x), depth * groups * math.prod(size)):
-        rows = patches(x[part], w.shape[2:], size, *steps, groups).reshape(groups, -1, depth)
+    for part in pieces(len(x), depth * groups * math.prod(steps[0])):
+        rows = patches(x[part], w.shape[2:], *steps, groups).reshape(groups, -1, depth)
         channels_first(out[part], np.matmul(rows, weight))
     return out
 
 
 def conv2d_grad_weight(g, x, w_shape, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of conv2d's weight, for the gradient g of its result."""
-    size, *steps = geometry("conv2d", x.shape, w_shape, stride, padding, dilation, groups)
+    steps = geometry("conv2d", x.shape, w_shape, stride, padding, dilation, groups)
     filters, depth = w_shape[0], math.prod(w_shape[1:])
     total = np.zeros((groups, filters // groups, depth), wide_dtype(x.dtype))
-    for part in pieces(len(x), depth * groups * math.prod(size)):
-        rows = patches(x[part], w_shape[2:], size, *steps, groups).reshape(groups, -1, depth)
+    for part in pieces(len(x), depth * groups * math.prod(steps[0])):
+        rows = patches(x[part], w_shape[2:], *steps, groups).reshape(groups, -1, depth)
         total += np.matmul(channels_last(g[part], groups).mT, rows)
     taps_inside = total.reshape(filters, *w_shape[2:], w_shape[1])
     return taps_inside.transpose(0, 3, 1, 2).astype(x.dtype, order="C")
@@ -40,8 +40,10 @@ def conv2d_grad_weight(g, x, w_shape, stride=1, padding=0, dilation=1, groups=1)
 
 def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of conv2d's input: every patch's gradient added where the patch was cut out."""
-    size, *steps = geometry("conv2d", x_shape, w.shape, stride, padding, dilation, groups)
-    (pad_h, pad_w), (height, width) = steps[1], x_shape[2:]
+    size, stride, padding, dilation = geometry(
+        "conv2d", x_shape, w.shape, stride, padding, dilation, groups
+    )
+    (pad_h, pad_w), (height, width) = padding, x_shape[2:]
     depth, kernel = w.shape[1], w.shape[2:]
     weight = np.ascontiguousarray(by_taps(w, groups).transpose(2, 3, 0, 1, 4))
     weight = weight.reshape(-1, groups, w.shape[0] // groups, depth)
@@ -52,7 +54,7 @@ def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
         whole = np.zeros(
             (*grads.shape[2:4], height + 2 * pad_h, width + 2 * pad_w, depth), grads.dtype
         )
-        for r, s, rows, cols in taps(kernel, size, steps[0], steps[2]):
+        for r, s, rows, cols in taps(kernel, size, stride, dilation):
             whole[:, :, rows, cols] += grads[r, s]
         channels_first(out[part], whole[:, :, pad_h : pad_h + height, pad_w : pad_w + width])
     return out
@@ -137,7 +139,7 @@ def max_pool2d(x, kernel, stride=None, padding=0, dilation=1, ceil_mode=False):
     size, kernel, stride, padding, dilation = windows
     least = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
     values = [
-        padded(x, *windows, least)[..., rows, cols]
+        padded(x, size, kernel, stride, padding, dilation, least)[..., rows, cols]
         for _, _, rows, cols in taps(kernel, size, stride, dilation)
     ]
     out = values[0].copy()
@@ -156,7 +158,7 @@ def max_pool2d(x, kernel, stride=None, padding=0, dilation=1, ceil_mode=False):
     return out, steps[tap] + (top[:, None] * x.shape[-1] + left)
 
 
-def inside_of(x, windows):
+def inside_of(x, windows: Windows):
     """For each tap, which windows meet the image there and not the padding."""
     size, kernel, stride, _, dilation = windows
     frame = padded(np.ones(x.shape[-2:], bool), *windows, False)
