@@ -1,0 +1,175 @@
+"""bench/gpu_check.py without a GPU: arguments, isolation, the file, what it must never write."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("triton", reason="gpu_check measures Triton kernels")
+
+from standin import ROOT, environment
+
+from bench import gpu_check
+from bench.gpu import isolate, probes, report
+
+# The command line.
+
+
+def test_arguments_and_what_they_default_to():
+    options = gpu_check.arguments(["--out", "x"])
+    assert options.parts == list(gpu_check.PARTS) and options.budget == 530
+    options = gpu_check.arguments(["--out", "x", "--quick", "--only", "matmul,probes"])
+    assert options.parts == ["probes", "matmul"] and options.budget == 180
+    options = gpu_check.arguments(["--out", "x", "--skip", "tests,sanitizer", "--budget", "60"])
+    assert options.budget == 60 and not {"tests", "sanitizer"} & set(options.parts)
+
+
+@pytest.mark.parametrize("words", [[], ["--out", "x", "--only", "probs"], ["--out", "x", "--on"]])
+def test_wrong_arguments_end_it_with_usage(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        gpu_check.arguments(words)
+    assert ended.value.code == 2 and "usage" in capsys.readouterr().err
+
+
+def test_without_a_gpu_it_says_why_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        isolate, "run", lambda *_: {"rows": [["available", False], ["reason", "no driver"]]}
+    )
+    assert gpu_check.main(["--out", str(tmp_path / "out")]) == 2
+    assert "no GPU: no driver" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+# The file.
+
+GPU = {"device": "NVIDIA H200", "stand_in": False}
+
+
+def test_the_file_is_named_by_device_and_date_and_never_overwrites(tmp_path):
+    paths = []
+    for _ in range(2):
+        made = report.Report(tmp_path, GPU, {})
+        made.add("probes", {"status": "ok", "rows": {"x": {"us": 1.5}}})
+        paths.append(made.path)
+    date = made.data["date"][:10]
+    assert [p.name for p in paths] == [f"nvidia-h200-{date}.json", f"nvidia-h200-{date}-2.json"]
+    written = json.loads(paths[0].read_text())
+    assert written["measured_on"] == "NVIDIA H200" and written["complete"] is False
+    assert written["parts"]["probes"]["rows"]["x"]["us"] == 1.5
+    made.finish(3.14159)
+    assert json.loads(made.path.read_text())["complete"] and len(list(tmp_path.iterdir())) == 2
+
+
+def test_partial_results_are_on_disk_when_a_later_part_dies(tmp_path, monkeypatch):
+    def dies(context, seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(gpu_check.PARTS, "host", gpu_check.Part(1, lambda c, s: {"status": "ok"}))
+    monkeypatch.setitem(gpu_check.PARTS, "matmul", gpu_check.Part(1, dies))
+    options = gpu_check.arguments(["--out", str(tmp_path), "--only", "host,matmul"])
+    made = report.Report(tmp_path, GPU, {})
+    with pytest.raises(KeyboardInterrupt):
+        gpu_check.check(gpu_check.Context(options, made))
+    assert json.loads(made.path.read_text())["parts"]["host"]["status"] == "ok"
+
+
+def test_time_that_a_part_leaves_goes_to_the_later_ones_and_none_is_overdrawn(
+    tmp_path, monkeypatch
+):
+    given = []
+
+    def part(context, seconds):
+        given.append(seconds)
+        context.started -= 10  # ten seconds pass
+        return {"status": "ok"}
+
+    for name in ("host", "matmul", "tutorial"):
+        monkeypatch.setitem(gpu_check.PARTS, name, gpu_check.Part(10, part))
+    words = ["--out", str(tmp_path), "--only", "host,matmul,tutorial", "--budget", "20"]
+    made = report.Report(tmp_path, GPU, {})
+    assert not gpu_check.check(gpu_check.Context(gpu_check.arguments(words), made))
+    assert given == pytest.approx([20 / 3, 5], abs=0.1)
+    assert "no time was left" in made.data["parts"]["tutorial"]["error"]
+
+
+def test_a_stand_ins_numbers_never_reach_the_file(tmp_path):
+    made = report.Report(tmp_path, {"device": "NVIDIA H200", "stand_in": True}, {})
+    row = {"question": "How fast?", "verdict": "stand-in", "result": {"us": 1.5}, "n": 3}
+    made.add("probes", {"status": "ok", "seconds": 2.5, "rows": {"x": row, "y": [1.5, True]}})
+    assert made.path.name.startswith("stand-in-")
+    assert made.data["measured_on"] == report.STAND_IN
+    part = json.loads(made.path.read_text())["parts"]["probes"]
+    assert part["status"] == "ok" and part["rows"]["x"]["question"] == "How fast?"
+    assert "1.5" not in json.dumps(part) and "2.5" not in json.dumps(part)
+
+
+# On the stand-in driver.
+
+
+def command(*words):
+    program = [sys.executable, str(ROOT / "bench" / "gpu_check.py"), *words]
+    return subprocess.run(program, env=environment(), capture_output=True, text=True, timeout=300)
+
+
+def test_on_the_stand_in_it_refuses(tmp_path):
+    done = command("--out", str(tmp_path))
+    assert done.returncode == 2 and "stand-in" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_rehearsal_refuses_every_figure(tmp_path):
+    figures = ",".join(gpu_check.FIGURES)
+    done = command("--out", str(tmp_path), "--rehearse", "--only", figures, "--quick")
+    [file] = tmp_path.iterdir()
+    written = json.loads(file.read_text())
+    assert done.returncode == 1, done.stderr
+    assert file.name.startswith("stand-in-") and written["measured_on"] == report.STAND_IN
+    assert set(written["parts"]) == set(gpu_check.FIGURES)
+    for part in written["parts"].values():
+        assert part["status"] == "refused" and "executes nothing" in part["error"]
+
+
+@pytest.mark.slow
+def test_every_probe_runs_to_its_end_on_the_stand_in(tmp_path):
+    done = command("--out", str(tmp_path), "--rehearse", "--only", "probes", "--budget", "280")
+    [file] = tmp_path.iterdir()
+    rows = json.loads(file.read_text())["parts"]["probes"]["rows"]
+    assert done.returncode == 0, done.stdout
+    assert set(rows) == set(probes.every())
+    for name, row in rows.items():
+        assert row["verdict"] == "stand-in" and row["raised"] == "", (name, row)
+        assert row["question"].endswith("?") and not row.get("result")
+
+
+def test_probes_of_one_file_each_run_to_their_end(tmp_path):
+    for name in ("cubin_loads", "release_threshold", "exec_update", "float32_rules"):
+        done = isolate.run("bench.gpu.probes:ask", name, 120, env=environment())
+        [[asked, row]] = done["rows"]
+        assert (asked, row["verdict"], row["raised"]) == (name, "stand-in", "")
+
+
+def test_a_time_limit_is_kept_by_the_probes(tmp_path, monkeypatch):
+    options = gpu_check.arguments(["--out", str(tmp_path)])
+    context = gpu_check.Context(options, report.Report(tmp_path, GPU, {}))
+    done = gpu_check.run_probes(context, 0.5)
+    assert done["status"] == "failed" and set(done["rows"]) == set(probes.every())
+    assert {row["verdict"] for row in done["rows"].values()} == {"not asked: out of time"}
+
+
+def test_kernels_launch_on_the_stand_in_and_go_on_after_a_death(tmp_path, monkeypatch):
+    code = "bench.gpu.kernels:run"
+    done = isolate.run(code, {"limit": 60, "step": 97}, 120, env=environment())
+    rows = dict(done["rows"])
+    assert done["status"] == "ok" and rows["cases"] > 3 and rows["next"] >= rows["of"]
+
+    answers = iter(
+        [
+            {"status": "crashed", "error": "SIGSEGV", "rows": [["of", 9], ["at", ["third", 3]]]},
+            {"status": "ok", "rows": [["of", 9], ["x", "wrong"], ["next", 9], ["cases", 6]]},
+        ]
+    )
+    monkeypatch.setattr(isolate, "run", lambda *_, **__: next(answers))
+    options = gpu_check.arguments(["--out", str(tmp_path)])
+    context = gpu_check.Context(options, report.Report(tmp_path, GPU, {}))
+    found = gpu_check.run_kernels(context, 60)
+    assert found["cases"] == found["of"] == 9 and found["status"] == "failed"
+    assert set(found["failures"]) == {"third", "x"}

@@ -1,0 +1,216 @@
+"""What bench/gpu_check.py is made of, without a GPU: processes, cases, counts, the tuner."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("triton", reason="gpu_check measures Triton kernels")
+
+from standin import ROOT, environment
+
+from bench import gpu_check
+from bench.gpu import cases, facts, isolate, kernels, report, suite, timing, tune
+
+GPU = {"device": "NVIDIA H200", "stand_in": False}
+TESTS = str(Path(__file__).parent)
+TASKS = "gpu_check_tasks"
+
+
+def task(name, argument=None, timeout=60.0):
+    path = f"{ROOT}{os.pathsep}{TESTS}"
+    return isolate.run(f"{TASKS}:{name}", argument, timeout, env={"PYTHONPATH": path})
+
+
+# One process for each task.
+
+
+def test_a_task_hands_its_rows_back():
+    done = task("well", {"a": [1, None]})
+    assert done["status"] == "ok" and "error" not in done
+    assert done["rows"] == [["argument", {"a": [1, None]}], ["endless", "inf"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "words"),
+    [
+        ("refuses", "refused", "not here"),
+        ("raises", "failed", "ValueError: wrong"),
+        ("crashes", "crashed", "SIGSEGV"),
+        ("leaves", "crashed", "exit status 7"),
+        ("no_such_task", "failed", "no_such_task"),
+    ],
+)
+def test_rows_survive_the_end_of_their_process(name, status, words):
+    done = task(name)
+    assert done["status"] == status and words in done["error"]
+    assert name == "no_such_task" or done["rows"] == [["before", 1]]
+    if name == "leaves":
+        assert "last words" in done["output"]
+
+
+def test_a_task_that_hangs_is_ended_with_the_processes_it_started():
+    began = time.monotonic()
+    done = task("leaves_a_child_behind", timeout=3)
+    assert done["status"] == "timeout" and "3 s" in done["error"] and time.monotonic() - began < 20
+    [[_, child]] = done["rows"]
+    for _ in range(50):
+        state = Path(f"/proc/{child}/stat")
+        if not state.exists() or state.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("the child still runs")
+
+
+def test_numbers_that_json_has_not_are_written_as_text():
+    value = {"a": np.float32(1.5), "b": float("nan"), "c": (np.int64(3), {4}), 5: -np.inf}
+    assert isolate.plain(value) == {"a": 1.5, "b": "nan", "c": [3, [4]], "5": "-inf"}
+
+
+# What is measured, in small on the CPU: that the calls are right.
+
+
+def test_every_case_of_the_bandwidth_table_runs():
+    import tritongrad as tg
+    import tritongrad.nn.functional
+
+    with tg.no_grad():
+        for case in cases.BANDWIDTH:
+            call, nbytes = case.make(tg, 1 << 18, "cpu")
+            assert call() is not None and nbytes >= 1 << 16, case.name
+    assert len({case.name for case in cases.BANDWIDTH}) == len(cases.BANDWIDTH)
+
+
+def test_every_product_of_the_matmul_table_runs():
+    import tritongrad as tg
+
+    assert len({product.name for product in cases.PRODUCTS}) == len(cases.PRODUCTS) == 20
+    for product in cases.PRODUCTS:
+        small = product._replace(rows=5, cols=6, inner=7, batch=product.batch and 2)
+        result = small.make(tg, "cpu")()
+        assert tuple(result.shape) == ((2, 5, 6) if product.batch else (5, 6))
+    assert cases.Product(2, 3, 4, "float32").flops == 48
+    assert cases.Product(2, 3, 4, "bfloat16", batch=5).nbytes == 2 * 5 * (8 + 12 + 6)
+
+
+def test_the_kernels_part_finds_what_disagrees():
+    found = kernels.cases("interpret")
+    assert kernels.fault_of(next(c for c in found if c.name == "add-float32")) == ""
+    one = np.array([1, 2, np.nan, np.inf], "f4")
+    assert not kernels.disagreeing(one, one.astype("f8"), 0).any()
+    assert kernels.disagreeing(one, np.array([1, 2.1, np.nan, 3]), 1e-3).tolist() == [0, 1, 0, 1]
+
+
+def test_times_are_summed_up_by_median_and_quartiles():
+    assert timing.summary([3e-6, 1e-6, 2e-6], 1e-6) == {"median": 2, "low": 1, "high": 3, "n": 3}
+    assert timing.summary([2.0]) == {"median": 2, "low": 2, "high": 2, "n": 1}
+    assert timing.floors(2e12, 1e9, 1000, 4000) == {"bytes_ms": 0.25, "flops_ms": 2}
+    assert timing.floors(1, 1e9, None, 4000) == {"bytes_ms": 0.25}
+
+
+def test_rates_are_known_by_the_whole_name():
+    assert facts.rates("NVIDIA H200")["half"] == 989.4
+    assert facts.rates("NVIDIA A100-SXM4-80GB")["half"] == 312
+    assert facts.rates("Stand-in 0") == {}
+
+
+# The suite and the sanitizer.
+
+
+def test_outcomes_of_a_test_run_are_collected_even_if_it_is_cut_short(tmp_path):
+    file = tmp_path / "test_some.py"
+    file.write_text(
+        "import pytest, time\n"
+        "@pytest.mark.parametrize('device', ['cpu', 'cuda'])\n"
+        "def test_good(device): pass\n"
+        "def test_cuda_bad(): assert 1 == 2\n"
+        "def test_cuda_skipped(): pytest.skip('why')\n"
+        "def test_cuda_waits(): time.sleep(600)\n"
+    )
+    words = [str(file), "-n", "0", "--rootdir", str(tmp_path)]
+    done = suite.tests("cuda", 12, words)
+    assert done["status"] == "timeout"
+    assert done["counts"] == {"passed": 1, "failed": 1, "skipped": 1}
+    [(name, text)] = done["failures"].items()
+    assert name.endswith("test_cuda_bad") and "assert 1 == 2" in text
+
+
+def test_the_tests_with_cuda_in_their_names_are_chosen_unless_all_are():
+    assert "cuda" in suite.pytest_words("cuda", 1) and "not slow" in suite.pytest_words("cuda", 1)
+    assert "-k" not in suite.pytest_words("all", 1)
+
+
+TOOL = """#!/bin/sh
+while [ "$1" != "--log-file" ]; do shift; done
+echo "========= ERROR SUMMARY: {} errors" > "$2"
+shift 2
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize(("count", "status"), [(0, "ok"), (3, "failed")])
+def test_the_sanitizer_is_found_run_and_counted(tmp_path, monkeypatch, count, status):
+    tool = tmp_path / "bin" / "compute-sanitizer"
+    tool.parent.mkdir()
+    tool.write_text(TOOL.format(count))
+    tool.chmod(0o755)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    assert suite.sanitizer() == str(tool)
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    options = gpu_check.arguments(["--out", str(tmp_path), "--quick"])
+    context = gpu_check.Context(options, report.Report(tmp_path, GPU, {}))
+    monkeypatch.setattr(suite, "TOOLS", ("memcheck",))
+    found = gpu_check.run_sanitizer(context, 12)
+    assert found["status"] == status, found
+    assert found["tools"]["memcheck"]["findings"] == count
+
+
+def test_summaries_of_each_tool_are_read():
+    assert suite.findings("x\n========= ERROR SUMMARY: 2 errors\n") == 2
+    text = "========= RACECHECK SUMMARY: 4 hazards displayed (3 errors, 1 warning)\n"
+    assert suite.findings(text) == 4 and suite.findings("nothing") is None
+
+
+def test_no_sanitizer_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(suite, "sanitizer", lambda: None)
+    done = gpu_check.run_sanitizer(None, 10)
+    assert done["status"] == "refused" and "not found" in done["error"]
+
+
+# The tuner.
+
+
+def test_candidates_keep_the_rules_of_the_table():
+    for line, present in tune.tiles.GPU.items():
+        found = list(tune.candidates(line))
+        assert len(found) == len(set(found)) > 8, line
+        assert {t.inner for t in present} & {t.inner for t in found}, line
+        for tile in found:
+            assert min(tile.rows, tile.cols, tile.inner) >= (8 if line == "long" else 16)
+            if line in tune.TENSOR_CORES:
+                assert tile.rows >= 64
+
+
+def test_the_best_pair_has_one_inner_size_where_bits_depend_on_it():
+    a, b = tune.Tile(64, 64, 32, 4, 3), tune.Tile(64, 64, 64, 4, 3)
+    c, d = tune.Tile(128, 128, 32, 8, 3), tune.Tile(128, 128, 64, 8, 3)
+    table = {
+        "small": {a: 1.0, b: 2.0},
+        "large": {c: 9.0, d: 3.0, tune.Tile(256, 128, 64, 8, 3): tune.WORST},
+    }
+    assert tune.best("half", table) == (b, d) and tune.best("highest", table) == (a, d)
+    row = tune.row_of("half", b, d)
+    assert eval("{" + row + "}", {"Tile": tune.Tile}) == {"half": (b, d)}
+
+
+def test_the_tuner_refuses_without_a_gpu_and_unknown_lines(capsys):
+    with pytest.raises(SystemExit):
+        tune.main(["--lines", "quarter"])
+    program = [sys.executable, str(ROOT / "bench" / "gpu" / "tune.py"), "--lines", "half"]
+    done = subprocess.run(program, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 2 and "executes nothing" in done.stderr and "Tile" not in done.stdout
