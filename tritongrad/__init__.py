@@ -140,6 +140,7 @@ from .ops.linalg import matmul as matmul
 from .ops.linalg import mm as mm
 from .ops.linalg import mv as mv
 from .ops.linalg import outer as outer
+from .ops.linalg import spmm as spmm
 from .ops.linalg import trace as trace
 from .ops.masks import argwhere as argwhere
 from .ops.masks import masked_fill as masked_fill

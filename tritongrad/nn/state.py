@@ -10,7 +10,16 @@ from tritongrad.autograd.modes import no_grad
 from tritongrad.autograd.variable import Variable
 from tritongrad.dtype import as_dtype, dtype
 
-IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
+
+class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+    """Names that a module has and a state_dict lacks, and the other way round."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return super().__repr__() if any(self) else "<All keys matched successfully>"
+
+    __str__ = __repr__
 
 
 class Stateful:

@@ -151,7 +151,7 @@ def histc(input, bins=100, min=0, max=0):
     return _beside(input, counts.astype(input._array.dtype))
 
 
-def histogram(input, bins, *, range=None, weight=None, density=False):
+def histogram(input, bins=100, *, range=None, weight=None, density=False):
     """(hist, bin_edges) of equal bins, or between the edges that a tensor gives."""
     low, high = range or (0, 0)
     if isinstance(bins, Variable):
