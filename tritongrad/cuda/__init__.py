@@ -9,6 +9,7 @@ from tritongrad.cuda.device import here
 from tritongrad.errors import CudaError, OutOfMemoryError
 
 if TYPE_CHECKING:
+    from tritongrad.cuda import nvtx
     from tritongrad.cuda.graphs import CUDAGraph, graph, graphed
     from tritongrad.cuda.pinned import pin, pinned_empty
     from tritongrad.cuda.streams import Event, Stream
@@ -27,6 +28,7 @@ LAZY = {
     "install_triton_driver": ("tritongrad.cuda.triton_driver", "install"),
     "manual_seed": ("tritongrad.random", "manual_seed"),  # one generator serves every device
     "manual_seed_all": ("tritongrad.random", "manual_seed"),
+    "nvtx": ("tritongrad.cuda.nvtx", None),  # the module itself
     "pin": ("tritongrad.cuda.pinned", "pin"),
     "pinned_empty": ("tritongrad.cuda.pinned", "pinned_empty"),
 }
@@ -56,6 +58,7 @@ __all__ = [
     "memory_allocated",
     "memory_reserved",
     "memory_summary",
+    "nvtx",
     "pin",
     "pinned_empty",
     "reset_peak_memory_stats",
@@ -73,7 +76,8 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module, wanted = LAZY[name]
-    globals()[name] = getattr(importlib.import_module(module), wanted)
+    found = importlib.import_module(module)
+    globals()[name] = found if wanted is None else getattr(found, wanted)
     return globals()[name]
 
 
