@@ -1,14 +1,17 @@
 """Everything that only a GPU can tell, in one command without network; the answers in one JSON.
 
     python bench/gpu_check.py --out DIR [--quick] [--only probes,matmul] [--budget 530]
+    python bench/gpu_check.py --show DIR/FILE.json
 
 Each part runs in processes of its own, and the file is written after each: a crash loses nothing.
-On the tests' stand-in driver it refuses; --rehearse runs what can run, and keeps no figures.
+On the tests' stand-in driver it refuses; --rehearse runs all the same, small, and keeps no figure.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +21,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.gpu import isolate, probes, suite
+from bench.gpu import isolate, probes, suite, table
 from bench.gpu.report import Report
 
 AT_ONCE = 4  # probes that are not timed run side by side
@@ -38,7 +41,9 @@ class Context:
 
     def task(self, name: str, seconds: float, **more: Any) -> dict[str, Any]:
         """A task of bench.gpu in a process of its own, with the options that all tasks take."""
-        given = {"quick": self.options.quick, "torch": not self.options.no_torch, **more}
+        chosen = self.options
+        given = {"quick": chosen.quick, "torch": not chosen.no_torch, "rehearse": chosen.rehearse}
+        given |= more
         return isolate.run(f"bench.gpu.{name}", given, seconds)
 
 
@@ -126,11 +131,14 @@ def run_sanitizer(context: Context, seconds: float) -> dict[str, Any]:
 
 
 def task(name: str) -> Callable[[Context, float], dict[str, Any]]:
-    """A part that is one task of bench.gpu.measure."""
+    """A part that is one task of bench.gpu; one row that could not be measured fails it."""
 
     def part(context: Context, seconds: float) -> dict[str, Any]:
-        done = context.task(f"measure:{name}", seconds)
+        done = context.task(name, seconds)
         done["rows"] = dict(done["rows"])
+        bad = [n for n, row in done["rows"].items() if isinstance(row, dict) and "error" in row]
+        if bad and done["status"] == "ok":
+            done |= {"status": "failed", "error": f"{len(bad)} rows failed, {bad[0]} first"}
         return done
 
     return part
@@ -142,23 +150,25 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "probes": Part(150, run_probes),
+    "probes": Part(140, run_probes),
     "kernels": Part(50, run_kernels),
-    "host": Part(20, task("host")),
-    "bandwidth": Part(60, task("bandwidth")),
-    "matmul": Part(45, task("matmul")),
-    "precision": Part(30, task("precision")),
-    "tutorial": Part(20, task("tutorial")),
+    "host": Part(15, task("measure:host")),
+    "bandwidth": Part(60, task("measure:bandwidth")),
+    "matmul": Part(45, task("measure_products:half")),
+    "float32": Part(30, task("measure_products:float32")),
+    "tutorial": Part(20, task("measure_steps:tutorial")),
+    "start": Part(60, task("measure_steps:start")),
     "tests": Part(110, run_tests),
     "sanitizer": Part(90, run_sanitizer),
 }
-FIGURES = ("host", "bandwidth", "matmul", "precision", "tutorial")
+FIGURES = ("host", "bandwidth", "matmul", "float32", "tutorial", "start")
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """What the command line asks for, checked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of the JSON")
+    parser.add_argument("--out", type=Path, help="folder of the JSON")
+    parser.add_argument("--show", type=Path, metavar="JSON", help="print a report of before")
     parser.add_argument("--quick", action="store_true", help="fewer sizes and rounds, 3 minutes")
     parser.add_argument("--only", metavar="A,B", help=f"of the parts {', '.join(PARTS)}")
     parser.add_argument("--skip", metavar="A,B", default="", help="parts to leave out")
@@ -167,6 +177,8 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-torch", action="store_true", help="no comparison with PyTorch")
     parser.add_argument("--rehearse", action="store_true", help="allow the stand-in driver")
     options = parser.parse_args(words)
+    if (options.out is None) == (options.show is None):
+        parser.error("say --out with the folder that the report goes to, or --show with a report")
     options.parts = parts_of(parser, options.only, options.skip)
     options.budget = options.budget or (180 if options.quick else 530)
     return options
@@ -201,9 +213,17 @@ def check(context: Context) -> bool:
     return good
 
 
+def stopped(number: int, frame: Any) -> None:
+    """A signal ends the check as Ctrl-C does: the processes it started go, the file stays."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
 def main(words: list[str] | None = None) -> int:
     """0 if all is well, 1 if something was found, 2 if this is no machine to ask."""
     options = arguments(words)
+    if options.show is not None:
+        print(table.text(json.loads(options.show.read_text())))
+        return 0
     done = isolate.run("bench.gpu.facts:gather", None, 60)
     facts = dict(done["rows"])
     if not facts.get("available"):
@@ -215,11 +235,16 @@ def main(words: list[str] | None = None) -> int:
     report = Report(options.out, facts, {k: str(v) for k, v in vars(options).items()})
     report.save()
     context = Context(options, report)
-    good = check(context)
+    try:
+        good = check(context)
+    except KeyboardInterrupt:
+        print(f"gpu_check: cut off; what was found is in {report.path}", file=sys.stderr)
+        return 1
     report.finish(time.monotonic() - context.started)
-    print(f"wrote {report.path}")
+    print(f"\n{table.text(report.data)}\n\nwrote {report.path}")
     return 0 if good else 1
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stopped)
     sys.exit(main())

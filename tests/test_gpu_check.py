@@ -1,8 +1,10 @@
 """bench/gpu_check.py without a GPU: arguments, isolation, the file, what it must never write."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -11,7 +13,7 @@ pytest.importorskip("triton", reason="gpu_check measures Triton kernels")
 from standin import ROOT, environment
 
 from bench import gpu_check
-from bench.gpu import isolate, probes, report
+from bench.gpu import goals, isolate, probes, report
 
 # The command line.
 
@@ -25,7 +27,15 @@ def test_arguments_and_what_they_default_to():
     assert options.budget == 60 and not {"tests", "sanitizer"} & set(options.parts)
 
 
-@pytest.mark.parametrize("words", [[], ["--out", "x", "--only", "probs"], ["--out", "x", "--on"]])
+WRONG = [
+    [],
+    ["--out", "x", "--only", "probs"],
+    ["--out", "x", "--on"],
+    ["--out", "x", "--show", "y"],
+]
+
+
+@pytest.mark.parametrize("words", WRONG)
 def test_wrong_arguments_end_it_with_usage(words, capsys):
     with pytest.raises(SystemExit) as ended:
         gpu_check.arguments(words)
@@ -116,16 +126,62 @@ def test_on_the_stand_in_it_refuses(tmp_path):
     assert done.returncode == 2 and "stand-in" in done.stderr and not list(tmp_path.iterdir())
 
 
-def test_a_rehearsal_refuses_every_figure(tmp_path):
-    figures = ",".join(gpu_check.FIGURES)
-    done = command("--out", str(tmp_path), "--rehearse", "--only", figures, "--quick")
+def rehearsed(folder, *parts):
+    done = command("--out", str(folder), "--rehearse", "--quick", "--only", ",".join(parts))
+    assert done.returncode == 0, done.stdout + done.stderr
+    [file] = folder.iterdir()
+    written = json.loads(file.read_text())
+    assert file.name.startswith("stand-in-") and written["measured_on"] == report.STAND_IN
+    assert set(written["parts"]) == set(parts) and written["complete"]
+    return done.stdout, written
+
+
+def numbers_in(value):
+    if isinstance(value, dict):
+        return [n for item in value.values() for n in numbers_in(item)]
+    if isinstance(value, list):
+        return [n for item in value for n in numbers_in(item)]
+    return [value] if isinstance(value, (int, float)) else []
+
+
+def test_a_rehearsal_runs_a_figure_to_its_end_and_keeps_no_number(tmp_path):
+    said, written = rehearsed(tmp_path, "host", "tutorial")
+    assert set(written["parts"]["tutorial"]["rows"]) == {"eager", "graphed", "graphed over eager"}
+    assert not numbers_in(written["parts"])
+    assert {row["met"] for row in written["goals"]} == {None}
+    assert said.count("not measured") == len(goals.GOALS)
+
+
+@pytest.mark.slow
+def test_every_figure_runs_to_its_end_on_the_stand_in(tmp_path):
+    said, written = rehearsed(tmp_path, *gpu_check.FIGURES)
+    for name, part in written["parts"].items():
+        assert part["status"] == "ok" and part["rows"], name
+    assert not numbers_in(written["parts"]) and "cross_entropy" in said
+
+
+def test_a_figure_refuses_the_stand_in_where_it_is_not_rehearsed():
+    options = {"quick": True, "torch": False, "rehearse": False}
+    for name in ("measure:host", "measure_products:half", "measure_steps:start"):
+        done = isolate.run(f"bench.gpu.{name}", options, 60, env=environment())
+        assert done["status"] == "refused" and "executes nothing" in done["error"]
+
+
+def test_a_signal_ends_it_with_what_was_found_on_disk(tmp_path):
+    program = [sys.executable, str(ROOT / "bench" / "gpu_check.py"), "--out", str(tmp_path)]
+    program += ["--rehearse", "--only", "host,bandwidth"]
+    with subprocess.Popen(program, env=environment(), stderr=subprocess.PIPE, text=True) as running:
+        for _ in range(600):
+            found = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
+            if found and found[0]["parts"]:
+                break
+            time.sleep(0.1)
+        running.send_signal(signal.SIGTERM)
+        said = running.communicate(timeout=60)[1]
     [file] = tmp_path.iterdir()
     written = json.loads(file.read_text())
-    assert done.returncode == 1, done.stderr
-    assert file.name.startswith("stand-in-") and written["measured_on"] == report.STAND_IN
-    assert set(written["parts"]) == set(gpu_check.FIGURES)
-    for part in written["parts"].values():
-        assert part["status"] == "refused" and "executes nothing" in part["error"]
+    assert running.returncode == 1 and "cut off" in said and file.name in said
+    assert written["complete"] is False and written["parts"]["host"]["status"] == "ok"
 
 
 @pytest.mark.slow

@@ -1,8 +1,7 @@
-"""What bench/gpu_check.py is made of, without a GPU: processes, cases, counts, the tuner."""
+"""What bench/gpu_check.py is made of, without a GPU: processes, cases, counts, verdicts."""
 
+import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +13,19 @@ pytest.importorskip("triton", reason="gpu_check measures Triton kernels")
 from standin import ROOT, environment
 
 from bench import gpu_check
-from bench.gpu import cases, facts, isolate, kernels, report, suite, timing, tune
+from bench.gpu import (
+    cases,
+    facts,
+    goals,
+    isolate,
+    kernels,
+    measure,
+    products,
+    report,
+    suite,
+    table,
+    timing,
+)
 
 GPU = {"device": "NVIDIA H200", "stand_in": False}
 TESTS = str(Path(__file__).parent)
@@ -85,16 +96,18 @@ def test_every_case_of_the_bandwidth_table_runs():
     assert len({case.name for case in cases.BANDWIDTH}) == len(cases.BANDWIDTH)
 
 
-def test_every_product_of_the_matmul_table_runs():
+def test_every_product_runs_in_each_layout_and_dtype():
     import tritongrad as tg
 
-    assert len({product.name for product in cases.PRODUCTS}) == len(cases.PRODUCTS) == 20
-    for product in cases.PRODUCTS:
+    assert len(set(products.SHAPES)) == 20 and len(products.HALF) == 40
+    assert {shape.layout for shape in products.SHAPES} == {"nn", "nt", "tn", "tt"}
+    for product in (*products.HALF, *products.FLOAT32):
         small = product._replace(rows=5, cols=6, inner=7, batch=product.batch and 2)
         result = small.make(tg, "cpu")()
         assert tuple(result.shape) == ((2, 5, 6) if product.batch else (5, 6))
-    assert cases.Product(2, 3, 4, "float32").flops == 48
-    assert cases.Product(2, 3, 4, "bfloat16", batch=5).nbytes == 2 * 5 * (8 + 12 + 6)
+        assert max(product.small()[:3]) < 64
+    assert products.Product(2, 3, 4).flops == 48
+    assert products.Product(2, 3, 4, batch=5, dtype="bfloat16").nbytes == 2 * 5 * (8 + 12 + 6)
 
 
 def test_the_kernels_part_finds_what_disagrees():
@@ -110,6 +123,60 @@ def test_times_are_summed_up_by_median_and_quartiles():
     assert timing.summary([2.0]) == {"median": 2, "low": 2, "high": 2, "n": 1}
     assert timing.floors(2e12, 1e9, 1000, 4000) == {"bytes_ms": 0.25, "flops_ms": 2}
     assert timing.floors(1, 1e9, None, 4000) == {"bytes_ms": 0.25}
+    floor = {"bytes_ms": 0.25, "flops_ms": 2}
+    assert timing.against(floor, 4) == {"floor": floor, "of floor": 0.5, "limit": "flops"}
+    assert timing.ratio([1, 2, 3], [2, 2, 2]) == 1 and timing.ratio([1.0], [0.0]) is None
+
+
+def parts_with(ratio, share, pool=0):
+    """A report whose every ratio to PyTorch is `ratio`, and every share of a floor `share`."""
+    row = {"tritongrad us": timing.summary([1.0]), "of torch": ratio, "speed of torch": 1 / ratio}
+    half = {p.name: row for p in products.HALF}
+    float32 = {f"{s}, {p.name}": row for s in ("highest", "high") for p in products.FLOAT32}
+    errors = {f"error, {s}, K = 64": {"error in u |A||B|": 3.0} for s in ("highest", "high")}
+    memory = {"memory": {"reserved more": 0}, "Triton's dispatch": {"of Triton's": ratio}}
+    start = {"first result": {"beyond CUDA's start": {"median": 0.2}}}
+    start |= {
+        "first step, of torch first step": ratio,
+        "first step, cold, of torch.compile, cold": 1,
+    }
+    moved = {c.name: {"of floor": share, "least": c.least} for c in cases.BANDWIDTH}
+    return {
+        "host": {"rows": dict.fromkeys(("x + x", *measure.ALLOCATIONS), row) | memory},
+        "tutorial": {"rows": {"eager": row, "graphed": row}},
+        "bandwidth": {"rows": moved},
+        "matmul": {"rows": half},
+        "float32": {"rows": float32 | errors},
+        "start": {"rows": start},
+        "tests": {"status": "ok", "bytes left": [0, pool]},
+        "sanitizer": {"tools": {tool: {"findings": 0} for tool in suite.TOOLS}},
+    }
+
+
+def test_figures_are_judged_by_their_goals_and_those_without_rows_are_not_measured():
+    good = list(goals.judged(parts_with(0.3, 0.95)))
+    assert all(row["met"] for row in good), [row for row in good if not row["met"]]
+    bad = [row["figure"] for row in goals.judged(parts_with(0.7, 0.9, pool=512)) if not row["met"]]
+    assert len(bad) == 5 and "bytes left in the pool after the suite" in bad
+    assert {row["met"] for row in goals.judged({})} == {None}
+    broken = parts_with(0.3, 0.95)
+    broken["matmul"]["rows"][products.HALF[0].name] = {"error": "no"}
+    met = {row["figure"]: row["met"] for row in goals.judged(broken)}
+    assert met["bfloat16 matmul, worst of 20 shapes"] is None
+    assert met["float16 matmul, worst of 20 shapes"] is True
+
+
+def test_a_report_is_read_back_as_text(tmp_path, capsys):
+    made = report.Report(tmp_path, GPU, {})
+    for name, part in parts_with(0.7, 0.9).items():
+        made.add(name, {"status": "ok", **part})
+    made.add("probes", {"status": "failed", "rows": {"x": {"question": "Is it?", "verdict": "no"}}})
+    made.add("start", {"status": "failed", "rows": {"first result": {"error": "it broke"}}})
+    assert gpu_check.main(["--show", str(made.path)]) == 0
+    said = capsys.readouterr().out
+    for words in ("NVIDIA H200", "cut off", "Is it?", "it broke", "MISSED", "met", "findings"):
+        assert words in said, words
+    assert said.rstrip() == table.text(json.loads(made.path.read_text()))
 
 
 def test_rates_are_known_by_the_whole_name():
@@ -180,37 +247,3 @@ def test_no_sanitizer_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(suite, "sanitizer", lambda: None)
     done = gpu_check.run_sanitizer(None, 10)
     assert done["status"] == "refused" and "not found" in done["error"]
-
-
-# The tuner.
-
-
-def test_candidates_keep_the_rules_of_the_table():
-    for line, present in tune.tiles.GPU.items():
-        found = list(tune.candidates(line))
-        assert len(found) == len(set(found)) > 8, line
-        assert {t.inner for t in present} & {t.inner for t in found}, line
-        for tile in found:
-            assert min(tile.rows, tile.cols, tile.inner) >= (8 if line == "long" else 16)
-            if line in tune.TENSOR_CORES:
-                assert tile.rows >= 64
-
-
-def test_the_best_pair_has_one_inner_size_where_bits_depend_on_it():
-    a, b = tune.Tile(64, 64, 32, 4, 3), tune.Tile(64, 64, 64, 4, 3)
-    c, d = tune.Tile(128, 128, 32, 8, 3), tune.Tile(128, 128, 64, 8, 3)
-    table = {
-        "small": {a: 1.0, b: 2.0},
-        "large": {c: 9.0, d: 3.0, tune.Tile(256, 128, 64, 8, 3): tune.WORST},
-    }
-    assert tune.best("half", table) == (b, d) and tune.best("highest", table) == (a, d)
-    row = tune.row_of("half", b, d)
-    assert eval("{" + row + "}", {"Tile": tune.Tile}) == {"half": (b, d)}
-
-
-def test_the_tuner_refuses_without_a_gpu_and_unknown_lines(capsys):
-    with pytest.raises(SystemExit):
-        tune.main(["--lines", "quarter"])
-    program = [sys.executable, str(ROOT / "bench" / "gpu" / "tune.py"), "--lines", "half"]
-    done = subprocess.run(program, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 2 and "executes nothing" in done.stderr and "Tile" not in done.stdout

@@ -15,11 +15,20 @@ class Case(NamedTuple):
     name: str
     make: Callable[[Any, int, str], tuple[Callable[[], Any], int]]
 
+    @property
+    def least(self) -> float:
+        """The share of a copy's bandwidth that is good enough."""
+        return 0.88 if self.name.startswith(("softmax", "log_softmax", "layer_norm")) else 0.92
+
+
+def shape_of(nbytes: int, dtype: str = "float32", cols: int = 4096) -> tuple[int, int]:
+    """The shape of about nbytes in rows of so many columns."""
+    return max(nbytes // ITEM[dtype] // cols, 1), cols
+
 
 def matrix(lib: Any, nbytes: int, device: str, dtype: str = "float32", cols: int = 4096) -> Any:
-    """Random numbers of about nbytes in rows of so many columns."""
-    rows = max(nbytes // ITEM[dtype] // cols, 1)
-    return lib.randn(rows, cols, device=device).to(getattr(lib, dtype))
+    """Random numbers of about nbytes."""
+    return lib.randn(*shape_of(nbytes, dtype, cols), device=device).to(getattr(lib, dtype))
 
 
 def size(t: Any) -> int:
@@ -35,6 +44,27 @@ def mapped(name: str, dtype: str, operands: int) -> Case:
         return lambda: function(*tensors), (operands + 1) * size(tensors[0])
 
     return Case(f"{name} {dtype}", make)
+
+
+def numbered(name: str, dtype: str, *numbers: float) -> Case:
+    """An elementwise operation with numbers beside its tensor: one read, one write."""
+
+    def make(lib: Any, nbytes: int, device: str) -> tuple[Callable[[], Any], int]:
+        x = matrix(lib, nbytes, device, dtype)
+        function = getattr(lib, name)
+        return lambda: function(x, *numbers), 2 * size(x)
+
+    return Case(f"{name} {', '.join(map(str, numbers))} {dtype}", make)
+
+
+def power(lib: Any, nbytes: int, device: str) -> tuple[Callable[[], Any], int]:
+    x, y = (lib.rand(*shape_of(nbytes), device=device) + 0.5 for _ in range(2))
+    return lambda: lib.pow(x, y), 3 * size(x)
+
+
+def copied(lib: Any, nbytes: int, device: str) -> tuple[Callable[[], Any], int]:
+    x = matrix(lib, nbytes, device)
+    return lambda: x.clone(), 2 * size(x)
 
 
 def cast(lib: Any, nbytes: int, device: str) -> tuple[Callable[[], Any], int]:
@@ -116,6 +146,12 @@ BANDWIDTH = [
     mapped("gelu", "float32", 1),
     mapped("gelu", "bfloat16", 1),
     mapped("tanh", "float32", 1),
+    numbered("clamp", "float32", -1, 1),
+    numbered("clamp", "bfloat16", -1, 1),
+    numbered("pow", "float32", 2),
+    numbered("pow", "float32", 3),
+    Case("pow of tensors float32", power),
+    Case("copy float32", copied),
     Case("cast float32 to bfloat16", cast),
     Case("transposed copy float32", transposed),
     Case("sub_ with alpha float32", in_place),
@@ -135,54 +171,4 @@ BANDWIDTH = [
     rowwise("layer_norm", "float32", back=True),
     cross_entropy(False),
     cross_entropy(True),
-]
-
-
-class Product(NamedTuple):
-    """A product of (batch x) rows x inner and inner x cols, each operand transposed or not."""
-
-    rows: int
-    cols: int
-    inner: int
-    dtype: str
-    layout: str = "nn"
-    batch: int = 0
-
-    @property
-    def name(self) -> str:
-        batch = f"{self.batch} x " if self.batch else ""
-        return f"{batch}{self.rows} x {self.inner} x {self.cols} {self.dtype} {self.layout}"
-
-    @property
-    def flops(self) -> float:
-        return 2.0 * self.rows * self.cols * self.inner * max(self.batch, 1)
-
-    @property
-    def nbytes(self) -> float:
-        sides = self.rows * self.inner + self.inner * self.cols + self.rows * self.cols
-        return float(ITEM[self.dtype] * sides * max(self.batch, 1))
-
-    def make(self, lib: Any, device: str) -> Callable[[], Any]:
-        batch = (self.batch,) if self.batch else ()
-        sides = []
-        for letter, shape in zip(
-            self.layout, ((self.rows, self.inner), (self.inner, self.cols)), strict=True
-        ):
-            held = shape if letter == "n" else shape[::-1]
-            made = lib.rand(*batch, *held, device=device).to(getattr(lib, self.dtype))
-            sides.append(made if letter == "n" else made.transpose(-1, -2))
-        a, b = sides
-        return lambda: lib.matmul(a, b)
-
-
-PRODUCTS = [
-    *(Product(n, n, n, d) for d in ("bfloat16", "float32") for n in (512, 1024, 2048, 4096, 8192)),
-    *(Product(4096, 4096, 4096, "bfloat16", layout) for layout in ("nt", "tn", "tt")),
-    Product(4096, 4096, 4096, "float32", "nt"),
-    Product(4096, 4096, 4096, "float16"),
-    Product(4097, 4099, 4101, "bfloat16"),
-    Product(64, 4096, 4096, "bfloat16"),
-    Product(16, 11008, 4096, "bfloat16", "nt"),
-    Product(64, 100, 1000, "float32"),
-    Product(128, 128, 64, "bfloat16", "nt", 256),
 ]

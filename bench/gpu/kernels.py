@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.gpu.isolate import ROOT
 
-FILES = ("kernel_cases", "kernel_cases_linalg")
+FILES = ("kernel_cases", "kernel_cases_linalg", "kernel_cases_nn")
 
 
 def cases(device: str) -> list[Any]:

@@ -4,35 +4,60 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
-from bench.gpu.cases import BANDWIDTH, PRODUCTS
-from bench.gpu.facts import rates, require_gpu
-from bench.gpu.timing import copy_bandwidth, device_times, floors, host_times, rounded, summary
+from bench.gpu import facts
+from bench.gpu.cases import BANDWIDTH
+from bench.gpu.timing import (
+    against,
+    copy_bandwidth,
+    device_times,
+    floors,
+    host_times,
+    per_second,
+    ratio,
+    rounded,
+    summary,
+)
 
 Rows = Iterator[tuple[str, Any]]
-RATE = {"bfloat16": "half", "float16": "half", "float32": "float32", "float64": "float64"}
-PRECISION_RATE = {"highest": "float32", "high": "tf32", "medium": "tf32"}
-PRODUCTS_OF = {"high": 3}  # tf32 products for each float32 one
+OURS, PEER = "tritongrad", "torch"
+REHEARSAL = 1 << 16  # bytes of the operands where nothing is timed
 
 
-def libraries(with_torch: bool) -> dict[str, Any]:
-    """tritongrad and, if it is asked for and installed, PyTorch: the same calls serve both."""
+def begin(options: dict[str, Any]) -> dict[str, Any]:
+    """tritongrad and, if it is asked for, installed and has the GPU too, PyTorch."""
+    facts.rehearsing = bool(options.get("rehearse"))
+    facts.require_gpu()
     import tritongrad as tg
     import tritongrad.nn.functional
 
-    found: dict[str, Any] = {"tritongrad": tg}
-    if with_torch and importlib.util.find_spec("torch") is not None:
-        import torch  # type: ignore[import-not-found]
-
-        if torch.cuda.is_available():
-            found["torch"] = torch
+    found: dict[str, Any] = {OURS: tg}
+    if options["torch"] and importlib.util.find_spec(PEER) is not None:
+        with contextlib.suppress(Exception):  # a broken installation is as good as none
+            torch = importlib.import_module(PEER)
+            if torch.cuda.is_available():
+                found[PEER] = torch
     return found
+
+
+def rounds_of(options: dict[str, Any]) -> int:
+    return 2 if options.get("rehearse") else 5 if options["quick"] else 11
+
+
+def said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def attempted(function: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
+    """The row, or what was raised instead: one failure is one row."""
+    try:
+        return function(*args)
+    except IndexError as error:
+        return {"note" if facts.rehearsing else "error": said(error)}  # no value is right there
+    except Exception as error:
+        return {"error": said(error)}
 
 
 @contextlib.contextmanager
@@ -49,173 +74,166 @@ def give_back(libs: dict[str, Any]) -> None:
         lib.cuda.empty_cache()
 
 
+def for_each(libs: dict[str, Any], make: Callable[[Any], Any]) -> tuple[dict, dict]:
+    """What make gives for each library, and a note where PyTorch cannot do it."""
+    made, note = {OURS: make(libs[OURS])}, {}
+    if PEER in libs:
+        try:
+            made[PEER] = make(libs[PEER])
+        except Exception as error:
+            note = {f"{PEER} error": said(error)}
+    return made, note
+
+
 def compared(calls: dict[str, Callable], libs: dict[str, Any], rounds: int) -> dict[str, Any]:
     """Milliseconds of each library, interleaved, and how many times PyTorch's time ours is."""
+    row: dict[str, Any] = {}
+    if PEER in calls:
+        try:
+            calls[PEER]()
+            libs[PEER].cuda.synchronize()
+        except Exception as error:
+            row[f"{PEER} error"] = said(error)
+            calls = {OURS: calls[OURS]}
     times = device_times(calls, rounds, libs=libs)
-    row: dict[str, Any] = {f"{name} ms": summary(t, 1e-3) for name, t in times.items()}
-    if "torch" in times:
-        pairs = zip(times["tritongrad"], times["torch"], strict=True)
-        row["of torch"] = rounded(statistics.median(ours / other for ours, other in pairs))
+    row |= {f"{name} ms": summary(t, 1e-3) for name, t in times.items()}
+    if PEER in times:
+        row["of torch"] = ratio(times[OURS], times[PEER])
     return row
+
+
+# Operations that only move memory.
 
 
 def bandwidth(options: dict[str, Any]) -> Rows:
     """GB/s of operations that only move memory, beside a copy in the same run."""
-    require_gpu()
-    libs, quick = libraries(options["torch"]), options["quick"]
-    yield "copy GB/s", (copy := copy_bandwidth())
-    sizes = [256] if quick else [256, 1024]
-    for megabytes in sizes:
+    libs = begin(options)
+    small = options.get("rehearse")
+    yield "copy GB/s", (copy := copy_bandwidth(REHEARSAL if small else 256 << 20))
+    sizes = [REHEARSAL] if small else [256 << 20] if options["quick"] else [256 << 20, 1 << 30]
+    for nbytes in sizes:
         for case in BANDWIDTH:
-            name = f"{case.name}, {megabytes} MB"
             with unrecorded(libs):
-                try:
-                    yield name, moved(case, libs, megabytes << 20, copy, 5 if quick else 11)
-                except Exception as error:
-                    yield name, {"error": f"{type(error).__name__}: {error}"[:500]}
+                row = attempted(moved, case, libs, nbytes, copy, rounds_of(options))
+            yield f"{case.name}, {nbytes >> 20} MB", row | {"least": case.least}
             give_back(libs)
-    yield "copy GB/s at the end", copy_bandwidth()
+    yield "copy GB/s at the end", copy_bandwidth(REHEARSAL if small else 256 << 20)
 
 
 def moved(case: Any, libs: dict[str, Any], nbytes: int, copy: float, rounds: int) -> dict[str, Any]:
-    made = {name: case.make(lib, nbytes, "cuda") for name, lib in libs.items()}
-    row = compared({name: call for name, (call, _) in made.items()}, libs, rounds)
-    total = made["tritongrad"][1]
-    speed = total / row["tritongrad ms"]["median"] / 1e6
-    row |= {"bytes": total, "GB/s": rounded(speed), "of copy": rounded(speed / copy, 3)}
-    return row | {"floor": floors(0, total, None, copy)}
+    made, note = for_each(libs, lambda lib: case.make(lib, nbytes, "cuda"))
+    row = note | compared({name: call for name, (call, _) in made.items()}, libs, rounds)
+    total, ms = made[OURS][1], row[f"{OURS} ms"]["median"]
+    row |= {"bytes": total, "GB/s": per_second(total / 1e6, ms)}
+    return row | against(floors(0, total, None, copy), ms)
 
 
-def matmul(options: dict[str, Any]) -> Rows:
-    """Products of many shapes, dtypes and layouts, beside what the data sheet allows."""
-    require_gpu()
-    import tritongrad as tg
-
-    libs, known = libraries(options["torch"]), rates(tg.cuda.get_device_name())
-    yield "copy GB/s", (copy := copy_bandwidth())
-    for product in PRODUCTS:
-        with unrecorded(libs):
-            try:
-                calls = {name: product.make(lib, "cuda") for name, lib in libs.items()}
-                row = compared(calls, libs, 5 if options["quick"] else 11)
-            except Exception as error:
-                yield product.name, {"error": f"{type(error).__name__}: {error}"[:500]}
-                continue
-        rate = known.get(RATE[product.dtype])
-        row["TFLOP/s"] = rounded(product.flops / row["tritongrad ms"]["median"] / 1e9)
-        row["floor"] = floors(product.flops, product.nbytes, rate, copy)
-        if rate:
-            row["of rate"] = rounded(row["TFLOP/s"] / rate, 3)
-        yield product.name, row
-        del calls
-        give_back(libs)
-
-
-def precision(options: dict[str, Any]) -> Rows:
-    """float32 products at each setting: time, and the error on positive data."""
-    require_gpu()
-    import tritongrad as tg
-    from bench.gpu.probes_numbers import U, worst
-    from tritongrad.precision import PRECISIONS
-
-    known, copy = rates(tg.cuda.get_device_name()), copy_bandwidth()
-    for n in (1024, 4096) if options["quick"] else (1024, 4096, 8192):
-        a, b = tg.rand(n, n, device="cuda"), tg.rand(n, n, device="cuda")
-        left, right = a[:32].cpu().numpy(), b.cpu().numpy()
-        calls, errors = {}, {}
-        for setting in PRECISIONS:
-            calls[setting] = at_precision(setting, a, b)
-            errors[setting] = worst(calls[setting]()[:32].cpu().numpy(), left, right) / U
-        times = device_times(calls, 5 if options["quick"] else 11)
-        for setting in PRECISIONS:
-            row: dict[str, Any] = {"ms": summary(times[setting], 1e-3)}
-            flops = 2.0 * n**3
-            row["TFLOP/s"] = rounded(flops / row["ms"]["median"] / 1e9)
-            row["error in u |A||B|"] = rounded(errors[setting], 3)
-            work = flops * PRODUCTS_OF.get(setting, 1)
-            row["floor"] = floors(work, 12.0 * n * n, known.get(PRECISION_RATE[setting]), copy)
-            yield f"{setting}, n = {n}", row
-
-
-def at_precision(setting: str, a: Any, b: Any) -> Callable[[], Any]:
-    import tritongrad as tg
-
-    def call() -> Any:
-        tg.set_float32_matmul_precision(setting)
-        try:
-            return a @ b
-        finally:
-            tg.set_float32_matmul_precision("highest")
-
-    return call
+# What the host spends on an operation.
 
 
 def host(options: dict[str, Any]) -> Rows:
     """Microseconds of the host for an operation on small tensors: allocate, launch, record."""
-    require_gpu()
-    libs = libraries(options["torch"])
-    work: dict[str, Callable] = {}
-    for name, lib in libs.items():
-        x = lib.randn(64, 64, device="cuda")
-        y = lib.randn(64, 64, device="cuda", requires_grad=True)
-        g = lib.ones(64, 64, device="cuda")
-        work |= {
-            f"x + x, {name}": lambda x=x: x + x,
-            f"x * y recorded, {name}": lambda x=x, y=y: x * y,
-            f"x @ x, {name}": lambda x=x: x @ x,
-            f"x.sum(), {name}": lambda x=x: x.sum(),
-            f"x.softmax(-1), {name}": lambda x=x: x.softmax(-1),
-            f"x.t(), {name}": lambda x=x: x.t(),
-            f"empty, {name}": lambda lib=lib: lib.empty(64, 64, device="cuda"),
-            f"x.add_(1), {name}": lambda x=x: x.add_(1),
-            f"forward and backward, {name}": lambda x=x, y=y, g=g: (x * y).exp().backward(g),
-        }
-    times = host_times(work, 7 if options["quick"] else 15, 100)
-    for name, seconds in times.items():
-        yield name, {"us": summary(seconds, 1e-6)}
+    libs = begin(options)
+    rounds, calls = rounds_of(options), 3 if options.get("rehearse") else 100
+    launch = driver_launch()
+    made, note = for_each(libs, small_work)
+    if note:
+        yield "torch", note
+    for name, ours in made[OURS].items():
+        pair = {OURS: ours, **({PEER: made[PEER][name]} if PEER in made else {})}
+        extra = {"floor": launch} if name not in WITHOUT_LAUNCH else {}
+        row = attempted(host_row, pair, extra, rounds, calls)
+        yield name, row
+    yield "Triton's dispatch", attempted(dispatch_row, made[OURS]["x + x"], rounds, calls)
+    yield "memory", attempted(steady_memory, made[OURS]["forward and backward"])
 
 
-def tutorial(options: dict[str, Any]) -> Rows:
-    """The tutorial's training step, eager and as a graph: time of a step from end to end."""
-    require_gpu()
+WITHOUT_LAUNCH = ("empty 64 x 64", "empty 1 MB", "empty 64 MB", "x.t()")
+ALLOCATIONS = WITHOUT_LAUNCH[:3]
+
+
+def small_work(lib: Any) -> dict[str, Callable[[], Any]]:
+    """The calls of one library."""
+    x = lib.randn(64, 64, device="cuda")
+    y = lib.randn(64, 64, device="cuda", requires_grad=True)
+    g = lib.ones(64, 64, device="cuda")
+    return {
+        "x + x": lambda: x + x,
+        "x * y recorded": lambda: x * y,
+        "x @ x": lambda: x @ x,
+        "x.sum()": lambda: x.sum(),
+        "x.softmax(-1)": lambda: x.softmax(-1),
+        "x.clamp(min=0)": lambda: x.clamp(min=0),
+        "x.add_(1)": lambda: x.add_(1),
+        "forward and backward": lambda: (x * y).exp().backward(g),
+        "x.t()": lambda: x.t(),
+        "empty 64 x 64": lambda: lib.empty(64, 64, device="cuda"),
+        "empty 1 MB": lambda: lib.empty(1 << 18, device="cuda"),
+        "empty 64 MB": lambda: lib.empty(1 << 24, device="cuda"),
+    }
+
+
+def host_row(pair: dict, extra: dict, rounds: int, calls: int) -> dict[str, Any]:
+    """Times of both libraries; the floor of what launches is the driver's call alone."""
+    times = host_times(pair | extra, rounds, calls)
+    row: dict[str, Any] = {f"{name} us": summary(t, 1e-6) for name, t in times.items()}
+    if PEER in pair:
+        row["of torch"] = ratio(times[OURS], times[PEER])
+    if extra:
+        floor = {"launch_us": row.pop("floor us")["median"]}
+        row |= against(floor, row[f"{OURS} us"]["median"])
+    return row
+
+
+def driver_launch() -> Callable[[], Any]:
+    """cuLaunchKernel alone, for a kernel of one program."""
+    import cuda.bindings.driver as cu
+    import numpy as np
+
+    from bench.gpu.probe_kernels import plus_one
+    from bench.gpu.probes import blank, up
+    from tritongrad.cuda.device import here
+    from tritongrad.cuda.launch import bind
+    from tritongrad.cuda.loaded import _loaded
+
+    x, out = up(np.zeros(128, "f4")), blank(128)
+    bind(plus_one, BLOCK=128)((1,), out, x, 128)
+    entry = next(e for e in _loaded.values() if "plus_one" in e.binary.name)
+    config = (1, 1, 1, entry.threads, 1, 1, entry.shared)
+
+    def call(kept: tuple = (x, out)) -> None:
+        cu.cuLaunchKernel(entry.function, *config, here.lane.handle, entry.local.state[1], 0)
+
+    return call
+
+
+def dispatch_row(ours: Callable, rounds: int, calls: int) -> dict[str, Any]:
+    """An operation of ours by a launch of a kernel as Triton's users write it."""
     import tritongrad as tg
-    from bench.gpu.probes_graphs import training_step
+    from bench.gpu.probe_kernels import plus_one
 
-    steps = {"eager": training_step()[0], "graphed": tg.cuda.graphed(training_step()[0])}
-    libs: dict[str, Any] = {}
-    if "torch" in (found := libraries(options["torch"])):
-        steps["torch eager"], libs = torch_step(found["torch"]), {"torch eager": found["torch"]}
-    for function in steps.values():
-        for _ in range(5):
-            function()
-    wall: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(5 if options["quick"] else 15):
-        for name, function in steps.items():
-            lib = libs.get(name, tg)
-            lib.cuda.synchronize()
-            start = time.perf_counter()
-            for _ in range(50):
-                function()
-            lib.cuda.synchronize()
-            wall[name].append((time.perf_counter() - start) / 50)
-    for name, seconds in wall.items():
-        yield name, {"us a step": summary(seconds, 1e-6)}
-    pairs = zip(wall["eager"], wall["graphed"], strict=True)
-    yield "graphed over eager", rounded(float(np.median([g / e for e, g in pairs])))
+    t, u = tg.zeros(128, device="cuda"), tg.zeros(128, device="cuda")
+    pair = {
+        "x + x": ours,
+        "kernel[grid]": lambda: plus_one[(1,)](u, t, 128, BLOCK=128),  # type: ignore[index]
+    }
+    times = host_times(pair, rounds, calls)
+    row: dict[str, Any] = {f"{name} us": summary(t, 1e-6) for name, t in times.items()}
+    return row | {"of Triton's": ratio(times["x + x"], times["kernel[grid]"])}
 
 
-def torch_step(torch: Any) -> Callable[[], Any]:
-    x, y = torch.randn(64, 1000, device="cuda"), torch.randn(64, 10, device="cuda")
-    w1 = torch.randn(1000, 100, device="cuda", requires_grad=True)
-    w2 = torch.randn(100, 10, device="cuda", requires_grad=True)
+def steady_memory(step: Callable) -> dict[str, Any]:
+    """Whether a step that has run before asks the driver for memory again."""
+    import tritongrad as tg
 
-    def step() -> Any:
-        loss = (x.mm(w1).clamp(min=0).mm(w2) - y).pow(2).sum()
-        loss.backward()
-        with torch.no_grad():
-            for w in (w1, w2):
-                w.sub_(1e-6 * w.grad)
-                w.grad.zero_()
-        return loss.detach()
+    for _ in range(3):
+        step()
+    before = tg.cuda.memory_reserved()
+    for _ in range(100):
+        step()
+    return {"reserved more": tg.cuda.memory_reserved() - before, "after steps": 100}
 
-    return step
+
+def speed_up(row: dict[str, Any]) -> float | None:
+    """How many times as quick as PyTorch a row is."""
+    return rounded(1 / row["of torch"]) if row.get("of torch") else None

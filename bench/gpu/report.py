@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench.gpu import goals
 from bench.gpu.isolate import plain
 
-FORMAT = 1
+FORMAT = 2
 STAND_IN = "a stand-in driver: nothing was executed, and no figure or verdict is of a GPU"
 
 
@@ -36,13 +37,15 @@ class Report:
             "options": options,
             "complete": False,
             "parts": {},
+            "goals": [],
         }
         folder.mkdir(parents=True, exist_ok=True)
         self.path = free_name(folder, f"{slug(device)}-{now.date()}")
 
     def add(self, part: str, result: dict[str, Any]) -> None:
         """Keep the result of a part, or of more of it, and write the file."""
-        self.data["parts"][part] = without_figures(result) if self.stand_in else result
+        self.data["parts"][part] = without_figures(result) if self.stand_in else plain(result)
+        self.data["goals"] = list(goals.judged(self.data["parts"]))
         self.save()
 
     def finish(self, seconds: float) -> None:

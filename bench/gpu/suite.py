@@ -54,6 +54,8 @@ def tests(select: str, timeout: float, extra: list[str] | None = None) -> dict[s
     status = "timeout" if code is None else "ok" if code == 0 else "failed"
     result = {"status": status, "selected": select, "counts": counts, "failures": failed}
     result["bytes left"] = [entry["left"] for entry in found if "left" in entry]
+    if status == "ok" and any(result["bytes left"]):
+        result |= {"status": "failed", "error": "memory of the GPU was left allocated"}
     if status != "ok":
         result["output"] = output[-TAIL:]
     return result

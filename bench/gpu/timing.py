@@ -84,8 +84,26 @@ def floors(flops: float, nbytes: float, tflops: float | None, copy_gbs: float) -
     return found
 
 
+def against(floor: dict[str, float], ms: float) -> dict[str, Any]:
+    """A floor, the share of it that was reached, and which of its parts is the limit."""
+    if not floor or ms <= 0:
+        return {"floor": floor}
+    limit, least = max(floor.items(), key=lambda item: item[1])
+    return {"floor": floor, "of floor": rounded(least / ms, 3), "limit": limit.rpartition("_")[0]}
+
+
+def ratio(ours: list[float], theirs: list[float]) -> float | None:
+    """The median over the rounds of our time by theirs; None where nothing was timed."""
+    pairs = [a / b for a, b in zip(ours, theirs, strict=True) if b > 0]
+    return rounded(statistics.median(pairs)) if pairs else None
+
+
+def per_second(amount: float, seconds: float) -> float | None:
+    return rounded(amount / seconds) if seconds > 0 else None
+
+
 def copy_bandwidth(nbytes: int = 256 << 20, rounds: int = 9) -> float:
-    """GB/s of a copy on the device, bytes read and written both counted; 0 where it fails."""
+    """GB/s of a copy on the device, bytes read and written both counted."""
     from tritongrad.cuda.gpu import gpu
 
     device = gpu(0)
@@ -93,4 +111,4 @@ def copy_bandwidth(nbytes: int = 256 << 20, rounds: int = 9) -> float:
     device.memset(source.ptr, 1, nbytes)
     copy = {"copy": lambda: device.copy(target.ptr, source.ptr, nbytes)}
     seconds = statistics.median(device_times(copy, rounds)["copy"])
-    return rounded(2 * nbytes / seconds / 1e9)
+    return per_second(2 * nbytes / 1e9, seconds) or 0.0
