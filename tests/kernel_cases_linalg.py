@@ -9,6 +9,7 @@ import numpy as np
 from kernel_cases import BOOL, FLOATS, RTOL, WHOLE, Case, Result, draw, up, wide
 
 from tritongrad.cpu import conv as host_conv
+from tritongrad.cpu import pooling as host_pooling
 from tritongrad.cpu import random as host_random
 from tritongrad.cuda import conv, index, linalg, random, shape
 
@@ -114,17 +115,18 @@ def conv_case(dtype: np.dtype, precision: str) -> Iterator[Result]:
 def pool_case(dtype: np.dtype) -> Iterator[Result]:
     x = draw((2, 3, 8, 7), dtype)
     for pool in ((2, None, 0), (3, 2, 1), ((2, 3), 1, (1, 0))):
-        out, at = host_conv.max_pool2d(wide(x), *pool)
+        out, at = host_pooling.max_pool2d_with_indices(wide(x), *pool)
         got = conv.max_pool2d(up(x), *pool)
         yield from ((got[0], out, 0), (got[1], at, 0))
         g = draw(out.shape, dtype, 1)
-        want = host_conv.max_pool2d_backward(wide(g), at, x.shape, *pool)
+        tap = host_pooling.max_pool2d_choice(wide(x), *pool)[1]
+        want = host_pooling.max_pool2d_backward(wide(g), x.shape, *pool, at=tap)
         got = conv.max_pool2d_backward(up(g), up(at), x.shape, *pool)
         yield got, want, 8 * RTOL.get(dtype, 0)
         if dtype.kind not in "iu":
-            want = host_conv.avg_pool2d(wide(x), *pool)
+            want = host_pooling.avg_pool2d(wide(x), *pool)
             yield conv.avg_pool2d(up(x), *pool), want, 8 * RTOL[dtype]
-            want = host_conv.avg_pool2d_backward(wide(g), x.shape, *pool)
+            want = host_pooling.avg_pool2d_backward(wide(g), x.shape, *pool)
             yield conv.avg_pool2d_backward(up(g), x.shape, *pool), want, 8 * RTOL[dtype]
 
 

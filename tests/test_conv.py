@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tritongrad.cpu import conv as cpu
+from tritongrad.cpu import pooling
 from tritongrad.windows import pair
 
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
@@ -126,7 +127,7 @@ def test_max_pooling_and_its_gradient(pool, dtype):
     x = (normal((2, 3, 8, 7)) * 3).round().astype(dtype)  # many ties
     if dtype != np.int32:
         x[0, 0, 2:5, 3], x[1, 2] = np.nan, -np.inf
-    out, index = cpu.max_pool2d(x, *pool)
+    out, index = pooling.max_pool2d_with_indices(x, *pool)
     device, device_index = cuda.max_pool2d(up(x), *pool)
     assert device.dtype == out.dtype == dtype and device_index.dtype == index.dtype == np.int64
     np.testing.assert_array_equal(device.numpy(), out)
@@ -142,7 +143,10 @@ def test_max_pooling_and_its_gradient(pool, dtype):
     want = np.zeros((2, 3, 56), dtype)
     for n, c in np.ndindex(2, 3):
         np.add.at(want[n, c], index[n, c].ravel(), g[n, c].ravel())
-    got = cpu.max_pool2d_backward(g, index, x.shape, *pool)
+    chosen, tap = pooling.max_pool2d_choice(x, *pool)
+    np.testing.assert_array_equal(chosen, out)
+    np.testing.assert_array_equal(pooling.max_pool2d_take(x, *pool, at=tap), out)
+    got = pooling.max_pool2d_backward(g, x.shape, *pool, at=tap)
     np.testing.assert_allclose(got, want.reshape(x.shape), rtol=1e-5, atol=1e-6)
     got = cuda.max_pool2d_backward(up(g), up(index), x.shape, *pool)
     np.testing.assert_allclose(got.numpy(), want.reshape(x.shape), rtol=1e-5, atol=1e-6)
@@ -153,7 +157,7 @@ def test_max_pooling_and_its_gradient(pool, dtype):
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_average_pooling_and_its_gradient(pool, ceil_mode, options):
     x = normal((2, 3, 8, 7))
-    out = cpu.avg_pool2d(x, *pool, ceil_mode, *options)
+    out = pooling.avg_pool2d(x, *pool, ceil_mode, *options)
     np.testing.assert_allclose(cuda.avg_pool2d(up(x), *pool, ceil_mode, *options).numpy(), out)
     if not ceil_mode:
         place = patch_matrix(x.shape[2:], pair(pool[0]), pool[1] or pool[0], pool[2], 1)
@@ -161,9 +165,9 @@ def test_average_pooling_and_its_gradient(pool, ceil_mode, options):
         windows = np.where(place < 0, 0, x.reshape(2, 3, -1)[:, :, place]).sum(-1)
         np.testing.assert_allclose(out, windows / count)
     g = normal(out.shape, seed=1)
-    got = cpu.avg_pool2d_backward(g, x.shape, *pool, ceil_mode, *options)
+    got = pooling.avg_pool2d_backward(g, x.shape, *pool, ceil_mode, *options)
     step = normal(x.shape, seed=2)  # the map is linear: <g, pool(step)> = <backward(g), step>
-    total = (g * cpu.avg_pool2d(step, *pool, ceil_mode, *options)).sum()
+    total = (g * pooling.avg_pool2d(step, *pool, ceil_mode, *options)).sum()
     assert (got * step).sum() == pytest.approx(total)
     device = cuda.avg_pool2d_backward(up(g), x.shape, *pool, ceil_mode, *options)
     np.testing.assert_allclose(device.numpy(), got, atol=1e-14)
@@ -178,5 +182,6 @@ def test_wrong_shapes_are_named():
             module.conv2d(lift(x[:, :3, :2]), lift(w))
         with pytest.raises(RuntimeError, match="conv2d: input and weight must be 4-d"):
             module.conv2d(lift(x[0]), lift(w))
+        pool = pooling.max_pool2d_choice if module is cpu else cuda.max_pool2d
         with pytest.raises(RuntimeError, match="max_pool2d: padding"):
-            module.max_pool2d(lift(x), 2, 2, 2)
+            pool(lift(x), 2, 2, 2)

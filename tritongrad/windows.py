@@ -13,6 +13,11 @@ def pair(value) -> Pair:
     return height, width
 
 
+def one(value):
+    """A number, also of a tuple that holds one."""
+    return value[0] if isinstance(value, (tuple, list)) else value
+
+
 def out_size(size, kernel, stride, padding, dilation, ceil_mode=False):
     """Positions of a window along one dimension; with ceil_mode also the last, partial one."""
     room = size + 2 * padding - dilation * (kernel - 1) - 1

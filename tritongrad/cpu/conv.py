@@ -1,63 +1,239 @@
-"""Convolution and pooling of images (batch, channels, height, width) on NumPy.
+"""Convolution of images (batch, channels, height, width) on NumPy.
 
-A convolution is one matrix product a group: the patches are copied with the channels innermost, in
-runs of kernel width times channels, and BLAS does the rest.
+A plane is spread into a row with its padding, so that each tap of the kernel meets the whole output
+at one distance: patches are long runs of it, copied a block at a time, and BLAS does the rest.
 """
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from tritongrad.windows import Windows, divisors, geometry, pool_geometry
+from tritongrad.windows import Pair, geometry, pair
 
-PIECE = 1 << 20  # elements of patches made at a time: 4 MiB of float32
+from . import blas
+from .pool import empty
+from .team import cuts, team
+
+BLOCK = 1 << 17  # elements of patches made at a time: with their products they stay in L2
+SPLIT = 4e6  # floating point operations from which a second thread pays for its wake-up
+CHUNKS = 4  # parts in which a weight's gradient is summed, whatever the number of threads
+
+Job = tuple[int, int, int, int]  # images from, to, and lines of the result from, to
 
 
-def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1):
+class Spread(NamedTuple):
+    """Where a padded plane lies in a row of `length`: phase by phase of the stride, line by line.
+
+    The output's position (y, z) meets tap t at offsets[t] + y * line + z.
+    """
+
+    size: Pair
+    stride: Pair
+    padding: Pair
+    shape: Pair  # of the plane
+    lines: int
+    line: int
+    offsets: list[int]
+    length: int
+
+    def phases(self) -> Iterator[tuple]:
+        """For each phase of the stride: (its place among the phases, lines and columns of the
+        row that hold it, the same of the plane)."""
+        for a in range(self.stride[0]):
+            for b in range(self.stride[1]):
+                inside, outside = [], []
+                for k, phase in enumerate((a, b)):
+                    step, pad, n = self.stride[k], self.padding[k], self.shape[k]
+                    first = (phase - pad) % step
+                    start = (first + pad) // step
+                    inside.append(slice(start, start + len(range(first, n, step))))
+                    outside.append(slice(first, n, step))
+                yield a, b, tuple(inside), tuple(outside)
+
+    def frame(self, rows: np.ndarray) -> np.ndarray:
+        """Rows as (..., phases down, phases across, lines, columns)."""
+        phases = (*self.stride, self.lines, self.line)
+        return rows[..., : math.prod(phases)].reshape(*rows.shape[:-1], *phases)
+
+    def fill(self, rows: np.ndarray, planes: np.ndarray) -> None:
+        """Write planes into rows whose padding is zero already."""
+        frame = self.frame(rows)
+        for a, b, inside, outside in self.phases():
+            frame[:, :, a, b, *inside] = planes[:, :, *outside]
+
+    def read(self, planes: np.ndarray, rows: np.ndarray) -> None:
+        """Write rows back into planes, without their padding."""
+        frame = self.frame(rows)
+        for a, b, inside, outside in self.phases():
+            planes[:, :, *outside] = frame[:, :, a, b, *inside]
+
+
+class Plan:
+    """The sizes of a convolution, and its work cut into jobs whose patches are BLOCK elements."""
+
+    def __init__(self, op, x_shape, w_shape, stride, padding, dilation, groups) -> None:
+        size, stride, padding, dilation = geometry(
+            op, x_shape, w_shape, stride, padding, dilation, groups
+        )
+        (batch, _, *shape), (filters, self.depth, *kernel) = x_shape, w_shape
+        lines, line = (-(-(n + 2 * p) // s) for n, p, s in zip(shape, padding, stride, strict=True))
+        steps = [[k * d for k in range(n)] for n, d in zip(kernel, dilation, strict=True)]
+        offsets = [
+            ((r % stride[0]) * stride[1] + s % stride[1]) * lines * line
+            + (r // stride[0]) * line
+            + s // stride[1]
+            for r in steps[0]
+            for s in steps[1]
+        ]
+        length = math.prod(stride) * lines * line + line
+        place = (shape[0], shape[1])
+        self.spread = Spread(size, stride, padding, place, lines, line, offsets, length)
+        self.groups, self.filters = groups, filters // max(groups, 1)
+        self.taps = len(offsets)
+        self.flop = 2.0 * batch * filters * math.prod(size) * self.taps * self.depth
+        self.rows = (groups, self.taps * self.depth)
+        self._cut(batch, size[0])
+
+    def _cut(self, batch: int, height: int) -> None:
+        lines = max(BLOCK // (math.prod(self.rows) * self.spread.line), 1)
+        self.images = min(max(lines // height, 1), max(batch, 1))
+        self.height = -(-height // -(-height // lines))  # lines of a job, as even as may be
+        self.jobs: list[Job] = [
+            (n, min(n + self.images, batch), y, min(y + self.height, height))
+            for n in range(0, batch, self.images)
+            for y in range(0, height, self.height)
+        ]
+
+    def by_group(self, t: np.ndarray, job: Job) -> np.ndarray:
+        """The part of (n, o, h, w) that a job is about: (groups, filters, images, lines, w)."""
+        first, last, top, bottom = job
+        part = t[first:last].reshape(last - first, self.groups, self.filters, *t.shape[2:])
+        return part[:, :, :, top:bottom].transpose(1, 2, 0, 3, 4)
+
+    def lined(self, job: Job) -> tuple:
+        """(images, lines, columns with those that are cut off) of a job's result."""
+        return job[1] - job[0], job[3] - job[2], self.spread.line
+
+    def runs(self, rows: np.ndarray, job: Job) -> list[np.ndarray]:
+        """For each tap what a job meets of rows: (groups, depth, images, columns)."""
+        images, lines, line = self.lined(job)
+        whole = rows[:images].reshape(images, self.groups, self.depth, -1).transpose(1, 2, 0, 3)
+        start = job[2] * line
+        return [whole[..., at + start : at + start + lines * line] for at in self.spread.offsets]
+
+
+class Patches:
+    """Memory for spread planes and for the patches of one job, used again by the next."""
+
+    def __init__(self, plan: Plan, x: np.ndarray) -> None:
+        self.plan, self.x = plan, x
+        dtype = wide_dtype(x.dtype)
+        self.spread = empty((plan.images, x.shape[1], plan.spread.length), dtype)
+        self.spread.fill(0)
+        most = plan.images * plan.height * plan.spread.line
+        self.memory = empty((math.prod(plan.rows) * most,), dtype)
+        self.first = -1
+
+    def of(self, job: Job) -> np.ndarray:
+        """The patches (groups, taps * depth, positions) of a job."""
+        plan = self.plan
+        images, lines, line = plan.lined(job)
+        if job[0] != self.first:
+            self.first = job[0]
+            plan.spread.fill(self.spread[:images], self.x[job[0] : job[1]])
+        shape = (plan.groups, plan.taps, plan.depth, images, lines * line)
+        patches = self.memory[: math.prod(shape)].reshape(shape)
+        for t, run in enumerate(plan.runs(self.spread, job)):
+            patches[:, t] = run
+        return patches.reshape(*plan.rows, -1)
+
+
+def conv2d(x, w, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=1):
     """out[n, o, h, ..] = sum over c, r, s of x[n, c, h * stride - padding + r * dilation, ..] w"""
-    steps = geometry("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
-    filters, depth = w.shape[0], math.prod(w.shape[1:])
-    out = np.empty((len(x), filters, *steps[0]), x.dtype)
-    weight = np.ascontiguousarray(by_taps(w, groups).reshape(groups, -1, depth)).mT
-    for part in pieces(len(x), depth * groups * math.prod(steps[0])):
-        rows = patches(x[part], w.shape[2:], *steps, groups).reshape(groups, -1, depth)
-        channels_first(out[part], np.matmul(rows, weight))
+    plan = Plan("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    out = empty((len(x), w.shape[0], *plan.spread.size), x.dtype)
+    weight = by_taps(w, groups)
+
+    def work(start: int, stop: int) -> None:
+        patches = Patches(plan, x)
+        for job in plan.jobs[start:stop]:
+            made = multiply(weight, patches.of(job))
+            made = made.reshape(groups, plan.filters, *plan.lined(job))
+            plan.by_group(out, job)[...] = made[..., : out.shape[3]]
+
+    share(work, len(plan.jobs), plan.flop)
     return out
 
 
 def conv2d_grad_weight(g, x, w_shape, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of conv2d's weight, for the gradient g of its result."""
-    steps = geometry("conv2d", x.shape, w_shape, stride, padding, dilation, groups)
-    filters, depth = w_shape[0], math.prod(w_shape[1:])
-    total = np.zeros((groups, filters // groups, depth), wide_dtype(x.dtype))
-    for part in pieces(len(x), depth * groups * math.prod(steps[0])):
-        rows = patches(x[part], w_shape[2:], *steps, groups).reshape(groups, -1, depth)
-        total += np.matmul(channels_last(g[part], groups).mT, rows)
-    taps_inside = total.reshape(filters, *w_shape[2:], w_shape[1])
-    return taps_inside.transpose(0, 3, 1, 2).astype(x.dtype, order="C")
+    plan = Plan("conv2d", x.shape, w_shape, stride, padding, dilation, groups)
+    wide, jobs = wide_dtype(x.dtype), len(plan.jobs)
+    chunks = max(min(CHUNKS, jobs), 1)
+    totals = np.zeros((chunks, *plan.rows, plan.filters), wide)
+
+    def work(start: int, stop: int) -> None:
+        patches = Patches(plan, x)
+        for chunk in range(start, stop):
+            for job in plan.jobs[jobs * chunk // chunks : jobs * (chunk + 1) // chunks]:
+                images, lines, line = plan.lined(job)
+                part = np.zeros((groups, images, lines, line, plan.filters), wide)
+                inside = part[:, :, :, : g.shape[3]]
+                inside[...] = plan.by_group(g, job).transpose(0, 2, 3, 4, 1)
+                found = patches.of(job)
+                totals[chunk] += multiply(found, part.reshape(groups, -1, plan.filters))
+
+    share(work, chunks, plan.flop)
+    total = np.add.reduce(totals, 0).reshape(groups, plan.taps, plan.depth, plan.filters)
+    return total.transpose(0, 3, 2, 1).reshape(w_shape).astype(x.dtype, order="C", copy=False)
 
 
 def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of conv2d's input: every patch's gradient added where the patch was cut out."""
-    size, stride, padding, dilation = geometry(
-        "conv2d", x_shape, w.shape, stride, padding, dilation, groups
-    )
-    (pad_h, pad_w), (height, width) = padding, x_shape[2:]
-    depth, kernel = w.shape[1], w.shape[2:]
-    weight = np.ascontiguousarray(by_taps(w, groups).transpose(2, 3, 0, 1, 4))
-    weight = weight.reshape(-1, groups, w.shape[0] // groups, depth)
-    out = np.empty(x_shape, g.dtype)
-    for part in pieces(x_shape[0], math.prod(w.shape[1:]) * groups * math.prod(size)):
-        grads = np.matmul(channels_last(g[part], groups), weight)
-        grads = grads.reshape(*kernel, groups, -1, *size, depth)
-        whole = np.zeros(
-            (*grads.shape[2:4], height + 2 * pad_h, width + 2 * pad_w, depth), grads.dtype
-        )
-        for r, s, rows, cols in taps(kernel, size, stride, dilation):
-            whole[:, :, rows, cols] += grads[r, s]
-        channels_first(out[part], whole[:, :, pad_h : pad_h + height, pad_w : pad_w + width])
+    plan = Plan("conv2d", x_shape, w.shape, stride, padding, dilation, groups)
+    reach = [d * (k - 1) - p for d, k, p in zip(
+        pair(dilation), w.shape[2:], plan.spread.padding, strict=True)]  # fmt: skip
+    if plan.spread.stride == (1, 1) and min(reach) >= 0:
+        turned = w.reshape(groups, plan.filters, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
+        turned = turned.reshape(x_shape[1], plan.filters, *w.shape[2:])
+        return conv2d(g, turned, 1, pair(reach), dilation, groups)
+    out = empty(x_shape, g.dtype)
+    weight = np.ascontiguousarray(by_taps(w, groups).mT)
+    batches = -(-x_shape[0] // plan.images)
+    each = len(plan.jobs) // max(batches, 1)
+
+    def work(start: int, stop: int) -> None:
+        rows = np.empty((plan.images, x_shape[1], plan.spread.length), weight.dtype)
+        for batch in range(start, stop):
+            rows.fill(0)
+            for job in plan.jobs[each * batch : each * (batch + 1)]:
+                part = np.zeros((groups, plan.filters, *plan.lined(job)), weight.dtype)
+                part[..., : g.shape[3]] = plan.by_group(g, job)
+                grads = multiply(weight, part.reshape(groups, plan.filters, -1))
+                grads = grads.reshape(groups, plan.taps, plan.depth, len(part[0, 0]), -1)
+                for t, run in enumerate(plan.runs(rows, job)):
+                    run += grads[:, t]
+            planes = out[batch * plan.images : (batch + 1) * plan.images]
+            plan.spread.read(planes, rows[: len(planes)])
+
+    share(work, batches, plan.flop)
     return out
+
+
+def share(work: Callable, count: int, flop: float) -> None:
+    """work(start, stop) over [0, count) by the team; BLAS has one thread in each."""
+    blas.prepare(0)
+    if flop < SPLIT or count < 2:
+        work(0, count)
+    else:
+        team().run(work, cuts(count, 1))
+
+
+def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The products of matrices, in memory that was used before."""
+    return np.matmul(a, b, out=empty((*a.shape[:2], b.shape[2]), a.dtype))
 
 
 def wide_dtype(dtype):
@@ -69,156 +245,7 @@ def wide(x):
     return x.astype(wide_dtype(x.dtype), copy=False)
 
 
-def pieces(batch, each):
-    """Slices of the batch whose patches fit into memory that caches can follow."""
-    step = max(1, PIECE // max(each, 1))
-    return [slice(start, start + step) for start in range(0, batch, step)]
-
-
-def by_taps(w, groups):
-    """The weight as (groups, filters, kernel height, kernel width, channels)."""
-    return wide(w).reshape(groups, -1, *w.shape[1:]).transpose(0, 1, 3, 4, 2)
-
-
-def channels_last(g, groups):
-    """(n, o, h, w) as matrices (groups, n * h * w, o)."""
-    n, filters, height, width = g.shape
-    split = wide(g).reshape(n, groups, filters // groups, height * width)
-    rows = np.ascontiguousarray(split.transpose(1, 0, 3, 2))
-    return rows.reshape(groups, n * height * width, filters // groups)
-
-
-def channels_first(out, rows):
-    """Fill out (n, o, h, w) from rows that hold (groups, n, h, w, o)."""
-    groups, (n, filters, height, width) = rows.shape[0], out.shape
-    split = rows.reshape(groups, n, height, width, filters // groups)
-    out.reshape(n, groups, filters // groups, height, width)[...] = split.transpose(1, 0, 4, 2, 3)
-
-
-def patches(x, kernel, size, stride, padding, dilation, groups):
-    """The patch under each position: (groups, n, height, width, r, s, channels)."""
-    n, channels, height, width = x.shape
-    pad_h, pad_w = padding
-    depth = channels // groups
-    shape = (groups, n, height + 2 * pad_h, width + 2 * pad_w, depth)
-    whole = (np.zeros if pad_h or pad_w else np.empty)(shape, wide_dtype(x.dtype))
-    inside = whole[:, :, pad_h : pad_h + height, pad_w : pad_w + width]
-    inside[...] = x.reshape(n, groups, depth, height, width).transpose(1, 0, 3, 4, 2)
-    group, image, line, pixel, channel = whole.strides
-    strides = (line * stride[0], pixel * stride[1], line * dilation[0], pixel * dilation[1])
-    windows = as_strided(
-        whole, (groups, n, *size, *kernel, depth), (group, image, *strides, channel)
-    )
-    return np.ascontiguousarray(windows)
-
-
-def taps(kernel, size, stride, dilation):
-    """For each position (r, s) in the kernel the rows and columns of the input it meets."""
-    for r in range(kernel[0]):
-        for s in range(kernel[1]):
-            yield (
-                *(r, s),
-                slice(r * dilation[0], r * dilation[0] + (size[0] - 1) * stride[0] + 1, stride[0]),
-                slice(s * dilation[1], s * dilation[1] + (size[1] - 1) * stride[1] + 1, stride[1]),
-            )
-
-
-def padded(x, size, kernel, stride, padding, dilation, value):
-    """x with a frame of `value` as wide as the windows reach."""
-    reach = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in
-             zip(size, stride, kernel, dilation, strict=True)]  # fmt: skip
-    frame = [(p, max(r - p - n, 0)) for p, r, n in zip(padding, reach, x.shape[-2:], strict=True)]
-    if not any(map(any, frame)):
-        return x
-    return np.pad(x, [(0, 0)] * (x.ndim - 2) + frame, constant_values=value)
-
-
-def max_pool2d(x, kernel, stride=None, padding=0, dilation=1, ceil_mode=False):
-    """The largest element of each window and its position in the plane; nan counts as largest."""
-    windows = pool_geometry("max_pool2d", x.shape, kernel, stride, padding, dilation, ceil_mode)
-    size, kernel, stride, padding, dilation = windows
-    least = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
-    values = [
-        padded(x, size, kernel, stride, padding, dilation, least)[..., rows, cols]
-        for _, _, rows, cols in taps(kernel, size, stride, dilation)
-    ]
-    out = values[0].copy()
-    for value in values[1:]:
-        np.maximum(out, value, out=out)
-    tap = np.zeros(out.shape, np.int16)
-    if (out > least).all():  # no nan, and no window in which the padding can be mistaken
-        for i in range(len(values) - 1, 0, -1):
-            np.copyto(tap, i, where=values[i] == out)
-        np.copyto(tap, 0, where=values[0] == out)
-    else:
-        tap = first_largest(values, inside_of(x, windows))
-    top, left = (np.arange(n) * s - p for n, s, p in zip(size, stride, padding, strict=True))
-    steps = np.arange(kernel[0])[:, None] * (dilation[0] * x.shape[-1])
-    steps = (steps + np.arange(kernel[1]) * dilation[1]).reshape(-1)
-    return out, steps[tap] + (top[:, None] * x.shape[-1] + left)
-
-
-def inside_of(x, windows: Windows):
-    """For each tap, which windows meet the image there and not the padding."""
-    size, kernel, stride, _, dilation = windows
-    frame = padded(np.ones(x.shape[-2:], bool), *windows, False)
-    return [frame[rows, cols] for _, _, rows, cols in taps(kernel, size, stride, dilation)]
-
-
-def first_largest(values, inside):
-    """The tap of the last nan, else of the first largest element that is inside the image."""
-    best = np.full(values[0].shape, -1, np.int16)
-    largest = values[0].copy()
-    for i, (value, here) in enumerate(zip(values, inside, strict=True)):
-        better = here & ((best < 0) | (value > largest) | (value != value))
-        np.copyto(best, i, where=better)
-        np.copyto(largest, value, where=better)
-    return best
-
-
-def max_pool2d_backward(
-    g, indices, x_shape, kernel, stride=None, padding=0, dilation=1, ceil_mode=False
-):
-    """g added at the positions that max_pool2d returned."""
-    planes, area = math.prod(x_shape[:-2]), math.prod(x_shape[-2:])
-    total = np.zeros(planes * area, wide_dtype(g.dtype))
-    place = indices.reshape(planes, -1) + np.arange(planes)[:, None] * area
-    np.add.at(total, place.reshape(-1), wide(g).reshape(-1))
-    return total.reshape(x_shape).astype(g.dtype, copy=False)
-
-
-def avg_pool2d(
-    x,
-    kernel,
-    stride=None,
-    padding=0,
-    ceil_mode=False,
-    count_include_pad=True,
-    divisor_override=None,
-):
-    """The mean of each window."""
-    windows = pool_geometry("avg_pool2d", x.shape, kernel, stride, padding, 1, ceil_mode)
-    size, kernel, stride, _, dilation = windows
-    whole = wide(padded(x, *windows, 0))
-    total = np.zeros((*x.shape[:-2], *size), whole.dtype)
-    for _, _, rows, cols in taps(kernel, size, stride, dilation):
-        total += whole[..., rows, cols]
-    total /= divisors(x.shape, windows, count_include_pad, divisor_override).astype(total.dtype)
-    return total.astype(x.dtype, copy=False)
-
-
-def avg_pool2d_backward(
-    g, x_shape, kernel, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-    divisor_override=None,
-):  # fmt: skip
-    """g shared out evenly over each window."""
-    windows = pool_geometry("avg_pool2d", x_shape, kernel, stride, padding, 1, ceil_mode)
-    size, kernel, stride, (top, left), dilation = windows
-    share = wide(g) / divisors(x_shape, windows, count_include_pad, divisor_override).astype(
-        wide_dtype(g.dtype)
-    )
-    whole = padded(np.zeros(x_shape, share.dtype), *windows, 0)
-    for _, _, rows, cols in taps(kernel, size, stride, dilation):
-        whole[..., rows, cols] += share
-    inside = whole[..., top : top + x_shape[-2], left : left + x_shape[-1]]
-    return inside.astype(g.dtype)
+def by_taps(w: np.ndarray, groups: int) -> np.ndarray:
+    """The weight as (groups, filters, taps * channels)."""
+    whole = wide(w).reshape(groups, len(w) // groups, w.shape[1], math.prod(w.shape[2:]))
+    return whole.swapaxes(2, 3).reshape(*whole.shape[:2], -1)

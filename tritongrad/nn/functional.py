@@ -51,14 +51,11 @@ from tritongrad.nn.curves import softsign as softsign
 from tritongrad.nn.curves import tanh as tanh
 from tritongrad.nn.curves import tanhshrink as tanhshrink
 from tritongrad.nn.curves import threshold as threshold
-from tritongrad.ops import conv as _conv
 from tritongrad.ops import layers as _layers
-from tritongrad.ops.conv import avg_pool2d as avg_pool2d
+from tritongrad.ops import pooling as _pooling
 from tritongrad.ops.conv import conv1d as conv1d
 from tritongrad.ops.conv import conv2d as conv2d
 from tritongrad.ops.conv import conv_transpose2d as conv_transpose2d
-from tritongrad.ops.conv import max_pool1d as max_pool1d
-from tritongrad.ops.conv import max_pool2d as max_pool2d
 from tritongrad.ops.elementwise import where as _where
 from tritongrad.ops.index import embedding as _embedding
 from tritongrad.ops.layers import batch_norm as batch_norm
@@ -71,6 +68,9 @@ from tritongrad.ops.layers import rms_norm as rms_norm
 from tritongrad.ops.layers import scaled_dot_product_attention as scaled_dot_product_attention
 from tritongrad.ops.linalg import linear as linear
 from tritongrad.ops.masks import one_hot as one_hot
+from tritongrad.ops.pooling import avg_pool2d as avg_pool2d
+from tritongrad.ops.pooling import max_pool1d as max_pool1d
+from tritongrad.ops.pooling import max_pool2d as max_pool2d
 from tritongrad.ops.shape import pad as _pad
 from tritongrad.windows import pair as _pair
 
@@ -162,7 +162,7 @@ def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
         n if want is None else want for n, want in zip(sizes, _pair(output_size), strict=True)
     ]
     if wanted == [1, 1] or not any(n % want for n, want in zip(sizes, wanted, strict=True)):
-        return _conv.adaptive_avg_pool2d(input, wanted)
+        return _pooling.adaptive_avg_pool2d(input, wanted)
     rows, columns = (
         _tensor(_means(n, want), dtype=input.dtype, device=input.device)
         for n, want in zip(sizes, wanted, strict=True)

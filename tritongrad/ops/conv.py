@@ -1,4 +1,4 @@
-"""Convolution and pooling of images (batch, channels, height, width)."""
+"""Convolution of images (batch, channels, height, width)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 from tritongrad.front import front
 from tritongrad.op import op
 from tritongrad.samples import Rand
-from tritongrad.windows import geometry
+from tritongrad.windows import geometry, one
 from tritongrad.windows import pair as pair_of
 
 from . import shape as shapes
 from .dims import floating, tensor
-from .reduce import mean
 
 Tensor = Any
 
@@ -118,22 +117,17 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return y.squeeze(0) if single else y
 
 
-def _one(value: Any) -> Any:
-    """A number, also of a tuple that holds one."""
-    return value[0] if isinstance(value, (tuple, list)) else value
-
-
 @front()
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """conv2d of (batch, channels, length): images of height 1."""
-    pad = padding if isinstance(padding, str) else (0, _one(padding))
+    pad = padding if isinstance(padding, str) else (0, one(padding))
     y = conv2d(
         input.unsqueeze(-2),
         weight.unsqueeze(-2),
         bias,
-        (1, _one(stride)),
+        (1, one(stride)),
         pad,
-        (1, _one(dilation)),
+        (1, one(dilation)),
         groups,
     )
     return y.squeeze(-2)
@@ -156,127 +150,3 @@ def conv_transpose2d(
     shape = (input.shape[0], weight.shape[1] * groups, *size)
     y = conv2d_grad_input(input, weight, shape, stride, padding, dilation, groups)
     return y if bias is None else y + bias.reshape(1, -1, 1, 1)
-
-
-POOLED = [
-    (Rand((2, 3, 6, 4), distinct=True), 2, None, 0),
-    (Rand((1, 1, 5, 7), distinct=True), (3, 2), (1, 2), 1),
-]
-
-
-@op(samples=[(*p, 1, False) for p in POOLED])
-def max_pool2d(input: Tensor, kernel, stride, padding, dilation, ceil_mode):
-    """(largest element of each window, its position in the plane), not recorded."""
-    kernel, padding, dilation = pair_of(kernel), pair_of(padding), pair_of(dilation)
-    stride = kernel if stride is None or stride == () else pair_of(stride)
-    return tensor("max_pool2d", input), kernel, stride, padding, dilation, ceil_mode
-
-
-_max_pool = max_pool2d
-
-
-@front()
-def max_pool2d(
-    input,
-    kernel_size,
-    stride=None,
-    padding=0,
-    dilation=1,
-    ceil_mode=False,
-    return_indices=False,
-):
-    """The largest element of each window; its gradient goes there."""
-    out, at = _max_pool(input.detach(), kernel_size, stride, padding, dilation, ceil_mode)
-    shape = tuple(out.shape)
-    flat = input.reshape(*input.shape[:-2], -1)
-    y = flat.gather(-1, at.reshape(*shape[:-2], -1)).reshape(shape)
-    return (y, at) if return_indices else y
-
-
-@front()
-def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
-    """max_pool2d of (batch, channels, length)."""
-    stride = kernel_size if stride is None else stride
-    args = [(1, _one(n)) for n in (kernel_size, stride)]
-    y = max_pool2d(input.unsqueeze(-2), *args, (0, _one(padding)), (1, _one(dilation)), ceil_mode)
-    return y.squeeze(-2)
-
-
-MEANS = [(*p, False, True, None) for p in POOLED] + [
-    (Rand((1, 1, 5, 7)), (3, 2), (2, 2), 1, True, False, None)
-]
-
-
-def _windows(input, kernel_size, stride, padding, *rest):
-    kernel = pair_of(kernel_size)
-    stride = kernel if stride is None or stride == () else pair_of(stride)
-    return input, kernel, stride, pair_of(padding), *rest
-
-
-@op(samples=MEANS)
-def avg_pool2d(
-    input: Tensor,
-    kernel_size,
-    stride=None,
-    padding=0,
-    ceil_mode=False,
-    count_include_pad=True,
-    divisor_override=None,
-):
-    """The mean of each window."""
-    floating("avg_pool2d", input)
-    return _windows(
-        input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-
-
-@op(samples=[(Rand((2, 3, 3, 2)), (2, 3, 6, 4), 2, 2, 0, False, True, None)])
-def avg_pool2d_backward(
-    grad: Tensor,
-    shape,
-    kernel_size,
-    stride,
-    padding,
-    ceil_mode,
-    count_include_pad,
-    divisor_override,
-):
-    """The gradient of avg_pool2d, whose input has `shape`: shared out over each window."""
-    rest = _windows(
-        None, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-    return grad, tuple(shape), *rest[1:]
-
-
-def _avg_pool_input(
-    g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-):
-    return avg_pool2d_backward(
-        g, input_shape, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-
-
-def _avg_pool_grad(g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
-    return avg_pool2d(
-        g, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-
-
-avg_pool2d.vjp(input=_avg_pool_input)
-avg_pool2d_backward.vjp(grad=_avg_pool_grad)
-
-
-@front()
-def adaptive_avg_pool2d(input, output_size):
-    """The means of equal parts of each image, as many as output_size says."""
-    size = [n if want is None else want for n, want in zip(
-        input.shape[-2:], pair_of(output_size), strict=True)]  # fmt: skip
-    if size == [1, 1]:
-        return mean(input, (-2, -1), True)
-    if any(n % want for n, want in zip(input.shape[-2:], size, strict=True)):
-        raise RuntimeError(
-            f"adaptive_avg_pool2d: the size {tuple(input.shape[-2:])} of input must be divisible "
-            f"by output_size {tuple(size)}"
-        )
-    kernel = tuple(n // want for n, want in zip(input.shape[-2:], size, strict=True))
-    return avg_pool2d(input, kernel)
