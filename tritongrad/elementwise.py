@@ -73,7 +73,7 @@ def _unary(operation: Op) -> Callable:
             return _bind(operation, (input,), {"out": out})
         a = input._array
         if type(a) is not ndarray or not (a.dtype is FLOAT32 or a.dtype is FLOAT64):
-            return run(operation, (input,))
+            return _unary_elsewhere(operation, input, a)
         if kernel is None:
             kernel = operation.cpu
         try:
@@ -109,12 +109,12 @@ def _binary(operation: Op) -> Callable:
             kind = type(other)
             is_tensor = kind is not float and kind is not int
             if type(a) is not ndarray or not (d is FLOAT32 or d is FLOAT64):
-                return run(operation, (input, other))
+                return _binary_elsewhere(operation, input, other, a, is_tensor)
             b = other._array if is_tensor else zero_dim(other, d)
             if type(b) is not ndarray or b.dtype is not d:
                 return run(operation, (input, other))
         except AttributeError:  # one is no tensor
-            return run(operation, (input, other))
+            return _elsewhere(operation, (input, other))
         if kernel is None:
             kernel = operation.cpu
         try:
@@ -143,9 +143,97 @@ def _any(operation: Op) -> Callable:
     def entry(*args: Any, **named: Any) -> Any:
         if named or len(args) != count:
             return _bind(operation, args, named)
-        return run(operation, args)
+        a = getattr(args[0], "_array", None)
+        return run(operation, args) if type(a) is ndarray else _any_elsewhere(operation, args, a)
 
     return entry
+
+
+# On a device: by a plan if there is one for the forms of the operands (see cuda/quick.py).
+
+
+def _unary_elsewhere(operation: Op, input: Any, a: Any) -> Any:
+    """The operation on an array that NumPy's quick way is not for."""
+    if type(a) is ndarray:
+        return run(operation, (input,))
+    plan = a.form.same.get(operation)
+    result = None if plan is None else plan(a)
+    if result is None:
+        return _elsewhere(operation, (input,))
+    t = new(registry.Tensor)
+    t._array = result
+    t._node = None
+    if not off or state.recording:
+        if input._node is not None:
+            t._node = trace_one(operation, input, result, t)
+    elif state.inference:
+        t._version = INFERENCE
+    return t
+
+
+def _binary_elsewhere(operation: Op, input: Any, other: Any, a: Any, is_tensor: bool) -> Any:
+    """The operation on an array that NumPy's quick way is not for, and an array or a number."""
+    if type(a) is ndarray:
+        return run(operation, (input, other))
+    if is_tensor:
+        b = other._array
+        form = a.form
+        same = b.form is form
+        plan = form.same.get(operation) if same else form.mixed.get((operation, b.form))
+    else:
+        b = other
+        plan = a.form.number.get(operation)
+    result = None if plan is None else plan(a, b)
+    if result is None:
+        return _elsewhere(operation, (input, other))
+    t = new(registry.Tensor)
+    t._array = result
+    t._node = None
+    if not off or state.recording:
+        if input._node is not None or (is_tensor and other._node is not None):
+            t._node = trace_two(operation, input, other, is_tensor, result, t)
+    elif state.inference:
+        t._version = INFERENCE
+    return t
+
+
+def _any_elsewhere(operation: Op, args: tuple, a: Any) -> Any:
+    """The operation on the array of a device and numbers, or on whatever else."""
+    plan = None if a is None else a.form.number.get(operation)
+    input, *numbers = args
+    for x in numbers:
+        if type(x) is not float and type(x) is not int:
+            plan = None
+    result = None if plan is None else plan(a, *numbers)
+    if result is None:
+        return _elsewhere(operation, args)
+    t = new(registry.Tensor)
+    t._array = result
+    t._node = None
+    if not off or state.recording:
+        if input._node is not None:
+            t._node = trace_one(operation, input, result, t, args)
+    elif state.inference:
+        t._version = INFERENCE
+    return t
+
+
+def _elsewhere(operation: Op, operands: tuple) -> Any:
+    """The operation by a plan, or the general way, which may make a plan for the next time."""
+    for x in operands:
+        array = getattr(x, "_array", None)
+        if array is not None:
+            if type(array) is ndarray:
+                break
+            from .cuda.quick import learn, planned
+
+            result = planned(operation, operands)
+            if result is not None:
+                return finish(operation, operands, result)
+            t = run(operation, operands)
+            learn(operation, operands)
+            return t
+    return run(operation, operands)
 
 
 def _bind(operation: Op, args: tuple, named: dict) -> Any:

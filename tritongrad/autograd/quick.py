@@ -9,8 +9,8 @@ from tritongrad.autograd.record import OpNode, Plan, save_all, trace
 from tritongrad.autograd.variable import LEAF, Variable, View, refreshed
 
 
-def trace_one(op: Any, t: Variable, array: Any, result: Any) -> Any:
-    """`trace` for the quick way: an operation on one tensor."""
+def trace_one(op: Any, t: Variable, array: Any, result: Any, args: tuple = ()) -> Any:
+    """`trace` for the quick way: an operation on one tensor, or on `args`: it and numbers."""
     edge = t._node
     if edge is LEAF:
         edge = t
@@ -22,7 +22,7 @@ def trace_one(op: Any, t: Variable, array: Any, result: Any) -> Any:
     if plan is None:
         if not op.differentiable:
             return None
-        plan = op.quick[0] = Plan(op, (0,), (True,))
+        plan = op.quick[0] = Plan(op, (0,), (True, False, False, False))
     node = OpNode()
     node.plan = plan
     node.edges = (edge,)
@@ -32,7 +32,10 @@ def trace_one(op: Any, t: Variable, array: Any, result: Any) -> Any:
     node.hooks = None
     node.values = node.tensors = ()
     if plan.pattern:
-        _save(node, plan.pattern, t, t, result)
+        if args:
+            _save_numbers(node, plan, args, result)
+        else:
+            _save(node, plan.pattern, t, t, result)
     if anomaly:
         node.trace = here()
     return node
@@ -109,6 +112,16 @@ def _save(node: Any, pattern: int, a: Any, b: Any, result: Any) -> None:
             save_all(node, (a, b, result))
     except TypeError:  # one was made in inference mode: refused, and named
         save_all(node, (a, b, result))
+
+
+def _save_numbers(node: Any, plan: Plan, args: tuple, result: Any) -> None:
+    """Save what the plan says of a tensor and numbers after it."""
+    if plan.tensors and plan.tensors != (0,):
+        save_all(node, (*args, result))
+        return
+    if plan.tensors:
+        _save(node, 1, args[0], None, result)
+    node.values = [args[position] for position, _ in plan.values]
 
 
 def cell_of(t: Any) -> Any:

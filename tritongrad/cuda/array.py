@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tritongrad.cuda.forms import UNKNOWN, fresh_form
 from tritongrad.cuda.views import (
     Shape,
     checked,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class DeviceArray:
     """Elements of one dtype at `ptr`, `strides` bytes apart, in memory that `storage` owns"""
 
-    __slots__ = ("__weakref__", "dtype", "ptr", "shape", "size", "storage", "strides")
+    __slots__ = ("__weakref__", "dtype", "form", "ptr", "shape", "size", "storage", "strides")
 
     def __init__(
         self, storage: Storage, ptr: int, shape: Shape, strides: Shape, dtype: np.dtype, size: int
@@ -36,6 +37,7 @@ class DeviceArray:
         self.strides = strides
         self.dtype = dtype
         self.size = size
+        self.form = UNKNOWN  # until somebody asks: see forms.py
 
     @property
     def device(self) -> Device:
@@ -211,9 +213,11 @@ class InterpretArray(DeviceArray):
 
 def empty(shape: Shape, dtype: np.dtype, device: Device) -> DeviceArray:
     """A C-ordered array of undefined elements."""
-    strides, size, nbytes = layout(shape, dtype.itemsize)
-    storage = device.allocate(nbytes)
-    return device.array(storage, storage.ptr, shape, strides, dtype, size)
+    form = fresh_form(device, shape, dtype)
+    storage = device.allocate(form.nbytes)
+    result = device.array(storage, storage.ptr, form.shape, form.strides, form.dtype, form.size)
+    result.form = form
+    return result
 
 
 def from_numpy(array: np.ndarray, device: Device) -> DeviceArray:

@@ -31,6 +31,25 @@ class Storage:
         self.device.release(self)
 
 
+class Block(Storage):
+    """A block of a GPU's memory: what nearly every release comes to is written out here"""
+
+    __slots__ = ("room",)
+
+    def __del__(self) -> None:
+        home, room = self.home, self.room
+        memory = self.device.memory
+        if memory.careful or room > home.largest or home.held + room > home.most:
+            self.device.release(self)
+            return
+        try:
+            home.lists[room].append(self.ptr)
+        except KeyError:
+            home.lists.setdefault(room, []).append(self.ptr)
+        home.held += room
+        memory.allocated -= room
+
+
 class HeldStorage(Storage):
     """Memory that lives as long as `keep`: a host buffer, or another library's object"""
 
@@ -72,7 +91,8 @@ class Device:
     keep: Any  # arrays that are used without a launch ->
     launch: Any  # kernel, grid, args, options, constexprs ->
     synchronize: Any
-    # What a GPU can do; only host code for a GPU asks.
+    # What a GPU has; only host code for a GPU asks.
+    memory: Any
     properties: dict[str, int]
     capability: tuple[int, int]
 

@@ -22,10 +22,21 @@ POWERS = {2: "square", 3: "cube", 4: "fourth", 1: "positive", -1: "reciprocal"}
 
 Operand = Any  # a DeviceArray or a Python number
 Plan = list[tuple[tuple[int, ...], tuple[int, ...], dict[str, int]]]
+Launches = list[tuple[Any, tuple[int, ...], tuple, dict[str, Any]]]  # kernel, grid, args, options
 
 
 def elementwise(name: str, *operands: Operand, out: DeviceArray | None = None) -> DeviceArray:
     """The operation `name` on operands of one dtype, broadcast; `out` may be an operand itself."""
+    out, launches = launches_of(name, operands, out)
+    for kernel, grid, args, options in launches:
+        launch(kernel, grid, *args, **options)
+    return out
+
+
+def launches_of(
+    name: str, operands: tuple, out: DeviceArray | None = None
+) -> tuple[DeviceArray, Launches]:
+    """The result, which nothing has been written to, and the launches that write it."""
     name, operands = specialised(name, operands)
     arrays = [x for x in operands if isinstance(x, DeviceArray)]
     if not arrays and out is not None:
@@ -39,7 +50,7 @@ def elementwise(name: str, *operands: Operand, out: DeviceArray | None = None) -
     if out is None:
         out = empty(shape, BOOL if name in TO_BOOL else result_dtype(name, arrays), first.device)
     if out.size == 0:
-        return out
+        return out, []
     dtype = arrays[-1].dtype if name in FIRST_IS_A_CONDITION else first.dtype
     function, compute = scalar_function(name, dtype, wide(operands, dtype))
     numbers, args = 0, []
@@ -56,10 +67,8 @@ def elementwise(name: str, *operands: Operand, out: DeviceArray | None = None) -
         "NUMBERS": numbers,
     }
     if all(x.shape == shape and x.contiguous for x in arrays) and out.contiguous:
-        launch_contiguous(out, args, constexprs)
-    else:
-        launch_tiles(out, args, constexprs)
-    return out
+        return out, contiguous(out, args, constexprs)
+    return out, tiled(out, args, constexprs)
 
 
 def specialised(name: str, operands: tuple) -> tuple[str, tuple]:
@@ -115,16 +124,13 @@ def number(value: Any, dtype: np.dtype, compute: Any) -> Any:
     return value
 
 
-def launch_contiguous(out: DeviceArray, args: list, constexprs: dict) -> None:
+def contiguous(out: DeviceArray, args: list, constexprs: dict) -> Launches:
     from tritongrad.kernels import maps
 
     block, warps = block_of(out.size)
     grid = (-(-out.size // block),)
-    even = out.size % 16 == 0
-    launch(
-        maps.map_contiguous, grid, out, *args, out.size, EVEN=even, BLOCK=block, num_warps=warps,
-        **constexprs,
-    )  # fmt: skip
+    sizes = {"EVEN": out.size % 16 == 0, "BLOCK": block, "num_warps": warps}
+    return [(maps.map_contiguous, grid, (out, *args, out.size), constexprs | sizes)]
 
 
 def block_of(size: int) -> tuple[int, int]:
@@ -132,21 +138,24 @@ def block_of(size: int) -> tuple[int, int]:
     return (1024, 4) if size <= 1 << 18 else (4096, 8)
 
 
-def launch_tiles(out: DeviceArray, args: list, constexprs: dict) -> None:
-    """Any strides: the plan has one launch, or several beyond four dimensions."""
+def tiled(out: DeviceArray, args: list, constexprs: dict) -> Launches:
+    """Any strides: one launch, or several beyond four dimensions."""
     from tritongrad.kernels import maps
 
     views = [x.broadcast_to(out.shape) if isinstance(x, DeviceArray) else None for x in args]
     strides = tuple(
         None if x is None else tuple(s // x.itemsize for s in x.strides) for x in (out, *views)
     )
+    launches: Launches = []
     for offsets, (count, *integers), tile in tile_plan(out.shape, strides):
         moved = [
             a if v is None else v.as_strided(v.shape, v.strides, o * v.itemsize)
             for a, v, o in zip((out, *args), (out, *views), offsets, strict=True)
         ]
         warps = 8 if tile["ROWS"] * tile["COLS"] > 1024 else 4
-        launch(maps.map_tiles, (count,), *moved, *integers, num_warps=warps, **tile, **constexprs)
+        options = constexprs | tile | {"num_warps": warps}
+        launches.append((maps.map_tiles, (count,), (*moved, *integers), options))
+    return launches
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ import numpy as np
 
 from tritongrad.cuda import driver
 from tritongrad.cuda.array import CudaArray
-from tritongrad.cuda.device import POISON, Device, HeldStorage, Storage, device_of, here
+from tritongrad.cuda.device import POISON, Block, Device, HeldStorage, Storage, device_of, here
 from tritongrad.cuda.memory import Memory
 from tritongrad.cuda.pinned import mark_used, pinned_owner
 from tritongrad.cuda.streams import POOLED, Lane, after, new_lane
@@ -47,7 +47,7 @@ class CudaDevice(Device):
         retained = cu.cuDevicePrimaryCtxRetain(self.handle)
         self.context = driver.check(retained, "cuDevicePrimaryCtxRetain")
         driver.check(cu.cuCtxSetCurrent(self.context), "cuCtxSetCurrent")
-        here.device = None  # of this thread: what was bound before no longer is
+        here.device = here.lane = None  # what was bound before in this thread no longer is
         self.properties = {name: self._attribute(key) for name, key in ATTRIBUTES.items()}
         self.capability = (self.properties["major"], self.properties["minor"])
         self.arch = self.capability[0] * 10 + self.capability[1]
@@ -123,15 +123,18 @@ class CudaDevice(Device):
         home = here.lane.home
         size = (nbytes + 511) & -512  # memory.rounded, without the call
         memory = self.memory
-        ptr = home.take(size) or self._obtain(size)
+        ptr = home.take(size) or self.obtain(size)
         memory.allocated += size
         if memory.allocated > memory.peak:
             memory.peak = memory.allocated
         if memory.poison:
             self.memset(ptr, POISON, nbytes)
-        return Storage(ptr, nbytes, self, home)
+        block = Block(ptr, nbytes, self, home)
+        block.room = size
+        return block
 
-    def _obtain(self, size: int) -> int:
+    def obtain(self, size: int) -> int:
+        """A block of memory that nobody holds, in the order of this thread's stream."""
         lane = here.lane
         if lane.capture is not None:
             return lane.capture.obtain(size)

@@ -37,16 +37,23 @@ class Layout:
     __slots__ = ("offsets", "sizes", "struct")
 
     def __init__(self, types: tuple[str, ...]) -> None:
-        formats = ["Q" if kind[0] == "*" else FORMATS[kind] for kind in types]
-        formats += "QQ"  # Triton appends the addresses of the global and the profile scratch
-        self.sizes = [struct.calcsize(letter) for letter in formats]
-        self.offsets, text, end = [], "=", 0
-        for letter, size in zip(formats, self.sizes, strict=True):
-            start = -(-end // size) * size
-            text += f"{start - end}x{letter}" if start > end else letter
-            self.offsets.append(start)
-            end = start + size
+        # Triton appends the addresses of the global and the profile scratch memory
+        text, self.offsets, self.sizes = packing((*types, "u64", "u64"))
         self.struct = struct.Struct(text)
+
+
+def packing(types: tuple[str, ...]) -> tuple[str, list[int], list[int]]:
+    """The format of parameters of these types, their offsets and their sizes."""
+    text, offsets, sizes, end = "=", [], [], 0
+    for kind in types:
+        letter = "Q" if kind[0] == "*" else FORMATS[kind]
+        size = struct.calcsize(letter)
+        start = -(-end // size) * size
+        text += f"{start - end}x{letter}" if start > end else letter
+        offsets.append(start)
+        sizes.append(size)
+        end = start + size
+    return text, offsets, sizes
 
 
 class Launchable:
@@ -77,13 +84,17 @@ class Launchable:
 
     def new_state(self) -> tuple[Any, int]:
         """This thread's buffer of parameters and the address of the list of their addresses."""
+        buffer, self.local.keep, address = self.new_buffer()
+        self.local.state = buffer, address
+        return self.local.state
+
+    def new_buffer(self) -> tuple[Any, Any, int]:
+        """A buffer of parameters, the list of their addresses, and the address of that list."""
         buffer = ctypes.create_string_buffer(self.layout.struct.size)
         start = ctypes.addressof(buffer)
         count = len(self.layout.offsets)
         params = (ctypes.c_void_p * count)(*[start + offset for offset in self.layout.offsets])
-        self.local.keep = params
-        self.local.state = buffer, ctypes.addressof(params)
-        return self.local.state
+        return buffer, params, ctypes.addressof(params)
 
     def pack_exactly(self, buffer: Any, values: Any, scratch: int = 0, profile: int = 0) -> None:
         """Pack what struct refuses: floats beyond float32, and bfloat16."""

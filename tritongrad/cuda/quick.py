@@ -1,0 +1,138 @@
+"""The quick way of elementwise operations on a GPU: a plan for operands of known forms.
+
+All that a call needs beside addresses is worked out once, for an operation and the forms of its
+operands, and kept in a function that allocates and launches in one go. The public operations look
+for a plan themselves where a form has one; here is what they do where they find none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tritongrad.cuda.array import CudaArray, DeviceArray
+from tritongrad.cuda.elementwise import launches_of, specialised
+from tritongrad.cuda.forms import UNKNOWN, Form, form_of
+from tritongrad.cuda.launch import bind
+
+MOST = 1000  # exponents with plans of their own
+
+Forms = list  # the Form of each operand, None for a number
+
+
+def planned(operation: Any, operands: Sequence) -> DeviceArray | None:
+    """The result by the plan for such operands, None if there is none."""
+    values = values_of(operands)
+    if values is None:
+        return None
+    table, key = place(operation, forms_of(values))
+    plan = table.get(key)
+    return None if plan is None else plan(*values)
+
+
+def learn(operation: Any, operands: Sequence) -> None:
+    """Make a plan for such operands, the second time that they went the general way."""
+    values = values_of(operands)
+    if values is None:
+        return
+    forms = forms_of(values)
+    table, key = place(operation, forms)
+    if key not in table:
+        table[key] = None
+        return
+    plan = table[key]
+    if operation.name == "pow" and forms[0] is not None and forms[1] is None:
+        if plan is None:
+            plan = table[key] = Powers()
+        plan.learn(operation, values, forms)
+    elif plan is None:
+        table[key] = plan_for(operation, values, forms) or refuse
+
+
+def values_of(operands: Sequence) -> list | None:
+    """Arrays and numbers; None unless all are on a GPU, or floats and ints."""
+    values = []
+    for x in operands:
+        kind = type(x)
+        if kind is not float and kind is not int:
+            x = getattr(x, "_array", None)
+            if type(x) is not CudaArray:
+                return None
+        values.append(x)
+    return values
+
+
+def forms_of(values: list) -> Forms:
+    return [
+        None if type(x) is not CudaArray else form_of(x) if x.form is UNKNOWN else x.form
+        for x in values
+    ]
+
+
+def place(operation: Any, forms: Forms) -> tuple[dict, Any]:
+    """The table, and the key in it, of the plan for operands of these forms."""
+    first, *rest = forms
+    if first is None:
+        return next(f for f in rest if f is not None).mixed, (operation, *forms)
+    if all(f is first for f in rest):
+        return first.same, operation
+    if all(f is None for f in rest):
+        return first.number, operation
+    return first.mixed, (operation, *rest)
+
+
+def refuse(*values: Any) -> None:
+    """The plan for operands that have none."""
+
+
+class Powers:
+    """A plan for powers by numbers: some of them are operations of their own"""
+
+    def __init__(self) -> None:
+        self.plans: dict[float, Callable] = {}
+
+    def __call__(self, x: DeviceArray, exponent: float) -> DeviceArray | None:
+        plan = self.plans.get(exponent)
+        return None if plan is None else plan(x, exponent)
+
+    def learn(self, operation: Any, values: list, forms: Forms) -> None:
+        """Make the plan for one exponent."""
+        exponent = values[1]
+        if exponent in self.plans or len(self.plans) >= MOST:
+            return
+        name, operands = specialised("pow", tuple(values))
+        plan = plan_for(operation, list(operands), forms[: len(operands)], name) or refuse
+        self.plans[exponent] = plan if len(operands) == 2 else lambda x, exponent: plan(x)
+
+
+def plan_for(
+    operation: Any, values: list, forms: Forms, name: str | None = None
+) -> Callable | None:
+    """The plan of an operation, or of the kernel `name`, for operands like these."""
+    arrays = [f for f in forms if f is not None]
+    device = arrays[0].device
+    if not alike(operation, arrays, None in forms) or device.memory.poison:
+        return None
+    out, launches = launches_of(name or operation.name, tuple(values))
+    if len(launches) != 1:
+        return None
+    kernel, grid, args, options = launches[0]
+    from tritongrad.cuda.plans import written
+
+    entry = bind(kernel, **options).prepare(device, args)
+    return written(entry, out.form, arrays[-1].dtype, values, args, grid[0])
+
+
+def alike(operation: Any, arrays: list[Form], with_numbers: bool) -> bool:
+    """Whether the kernel takes the operands as they are: one floating dtype, or one dtype."""
+    masks, rest = arrays[: operation.conditions], arrays[operation.conditions :]
+    if not rest or any(f.dtype.kind != "b" for f in masks):
+        return False
+    device, dtype = rest[0].device, rest[0].dtype
+    if any(f.device is not device for f in masks) or any(
+        f.device is not device or f.dtype != dtype for f in rest
+    ):
+        return False
+    if dtype.kind not in "biu":  # bfloat16 is of kind V
+        return True
+    return not with_numbers and operation.check is None and operation.elementwise != "float"
