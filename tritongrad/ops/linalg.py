@@ -8,7 +8,7 @@ import numpy as np
 
 from tritongrad.autograd.modes import shared_quiet, state
 from tritongrad.autograd.quick import trace_two
-from tritongrad.autograd.variable import Variable, new, registry
+from tritongrad.autograd.variable import INFERENCE, Variable, new, registry
 from tritongrad.calling import into, publish
 from tritongrad.cpu.linalg import multiply
 from tritongrad.dtype import BOOL, BY_NUMPY, FLOAT32
@@ -97,6 +97,8 @@ def _quick_mm(input: Any, mat2: Any) -> Any:
     t._node = None
     if state.grad and (input._node is not None or mat2._node is not None):
         t._node = trace_two(_mm.op, input, mat2, True, out, t)
+    elif state.inference:
+        t._version = INFERENCE
     return t
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tritongrad.autograd.modes import shared_quiet, state
 from tritongrad.autograd.quick import trace_two
-from tritongrad.autograd.variable import new, registry
+from tritongrad.autograd.variable import INFERENCE, new, registry
 from tritongrad.calling import publish
 from tritongrad.dtype import FLOAT32, FLOAT64, as_dtype, is_float
 from tritongrad.op import op
@@ -86,6 +86,8 @@ def sum(input, dim=None, keepdim=False, dtype=None, *, axis=None, keepdims=None,
             t._node = None
             if input._node is not None and state.grad:
                 t._node = trace_two(sum_of_all.op, input, a.shape, False, total, t)
+            elif state.inference:
+                t._version = INFERENCE
             return t
     if axis is None and keepdims is None and out is None:
         return _sum(input, dim, keepdim, dtype)
