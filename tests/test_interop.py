@@ -11,6 +11,7 @@ from tritongrad import interop
 from tritongrad.autograd.variable import wrap
 from tritongrad.dtype import BY_NAME
 
+INTERPRET = "interpret runs the kernels by Triton's interpreter"
 WITHOUT_BFLOAT16 = [name for name in BY_NAME if name != "bfloat16"]
 
 
@@ -71,6 +72,7 @@ def test_exported_memory_lives_as_long_as_its_reader():
 
 
 def test_memory_of_interpret_stays_there():
+    pytest.importorskip("triton", reason=INTERPRET)
     t = tg.ones(2, device="interpret")
     with pytest.raises(BufferError, match=r"\.cpu\(\)"):
         t.__dlpack__()
@@ -82,6 +84,7 @@ def test_memory_of_interpret_stays_there():
 
 
 def test_only_tensors_on_cuda_have_the_cuda_array_interface():
+    pytest.importorskip("triton", reason=INTERPRET)
     assert not hasattr(tg.ones(2), "__cuda_array_interface__")
     assert not hasattr(tg.ones(2, device="interpret"), "__cuda_array_interface__")
 
@@ -187,6 +190,7 @@ def test_the_owner_lives_as_long_as_the_tensor():
 
 def test_memory_described_by_the_cuda_array_interface():
     """The interface over host memory and the device `interpret`, which stand in for a GPU"""
+    pytest.importorskip("triton", reason=INTERPRET)
     from tritongrad.devices import device, seam
 
     array = np.arange(6.0, dtype=np.float32).reshape(2, 3)

@@ -10,6 +10,7 @@ import numpy as np
 
 from .autograd.modes import quiet, state
 from .autograd.variable import INFERENCE, Variable, wrap
+from .cpu.spacing import spaced
 from .devices import as_device, device, device_of_array, move, place, seam
 from .dtype import BY_NUMPY, as_dtype, get_default_dtype
 from .tensor import Tensor
@@ -239,8 +240,9 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     """`steps` values from start to end, both included, at equal distances."""
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
+    start, end = (x.item() if isinstance(x, Variable) else x for x in (start, end))
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
-    values = np.linspace(float(start), float(end), steps).astype(d.numpy)
+    values = quiet(spaced, start, end, steps, d.numpy)
     return finish(place(values, as_device(device)), requires_grad)
 
 
