@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import tritongrad  # noqa: F401  (declares the operations)
+import tritongrad.nn  # noqa: F401  (declares the operations, those of layers too)
 from tritongrad.op import REGISTRY, Op
 from tritongrad.samples import Bools, Ints, Rand
 

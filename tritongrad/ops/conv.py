@@ -51,6 +51,7 @@ def conv2d(input: Tensor, weight: Tensor, stride=1, padding=0, dilation=1, group
 )
 def conv2d_grad_input(grad: Tensor, weight: Tensor, shape, stride, padding, dilation, groups):
     """The gradient of conv2d by its input, which has `shape`: a transposed convolution."""
+    floating("conv2d_grad_input", grad, "grad")
     return grad, weight, tuple(shape), *_steps(stride, padding, dilation), groups
 
 
@@ -62,6 +63,7 @@ def conv2d_grad_input(grad: Tensor, weight: Tensor, shape, stride, padding, dila
 )
 def conv2d_grad_weight(grad: Tensor, input: Tensor, shape, stride, padding, dilation, groups):
     """The gradient of conv2d by its weight, which has `shape`."""
+    floating("conv2d_grad_weight", grad, "grad")
     return grad, input, tuple(shape), *_steps(stride, padding, dilation), groups
 
 

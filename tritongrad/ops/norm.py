@@ -49,6 +49,7 @@ PLAIN = [(Rand((3, 4)), 1, 0.1), (Rand((2, 3, 4)), 2, 1e-5)]
 @op(samples=AFFINE, device=on_device("layer_norm", 0, 3, 1, 2, 4))
 def layer_norm_forward(input: Tensor, weight, bias, ndim, eps):
     """(layer_norm, mean, 1 / sqrt(var + eps)), with one of the last two a row, not recorded."""
+    floating("layer_norm", input)
     return input, weight, bias, ndim, eps
 
 

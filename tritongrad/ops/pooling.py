@@ -5,6 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import numpy as np
+
+from tritongrad.autograd.modes import quiet
+from tritongrad.autograd.variable import wrap
 from tritongrad.front import front
 from tritongrad.op import op
 from tritongrad.samples import Rand
@@ -38,10 +42,15 @@ POOLED = [
 ]
 
 
-@op(samples=[(*p, 1, False) for p in POOLED], device=on_device("max_pool2d"))
-def max_pool2d_choice(input: Tensor, kernel, stride, padding, dilation, ceil_mode):
+def max_pool2d_choice(input: Any, *steps: Any) -> tuple:
     """(largest element of each window, which it is, in the device's own form), not recorded."""
-    return tensor("max_pool2d", input), *_pairs(kernel, stride, padding, dilation), ceil_mode
+    array = tensor("max_pool2d", input)._array
+    if type(array) is np.ndarray:
+        kernel = importlib.import_module("tritongrad.cpu.pooling").max_pool2d_choice
+    else:
+        kernel = on_device("max_pool2d")
+    value, at = quiet(kernel, array, *steps)
+    return wrap(value), wrap(at)
 
 
 @op(samples=[(*p, 1, False) for p in POOLED], device=on_device("max_pool2d"))
@@ -117,7 +126,7 @@ def max_pool2d(
 ):
     """The largest element of each window; its gradient goes there."""
     steps = (*_pairs(kernel_size, stride, padding, dilation), ceil_mode)
-    value, at = max_pool2d_choice(input.detach(), *steps)
+    value, at = max_pool2d_choice(input, *steps)
     y = max_pool2d_take(input, *steps, None, at, value)
     return (y, max_pool2d_with_indices(input.detach(), *steps)[1]) if return_indices else y
 
