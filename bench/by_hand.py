@@ -92,6 +92,7 @@ def mlp(load: Load) -> Callable:
 
 
 PASSES: dict[str, Callable] = {
+    "copy": lambda a, b: copy(a, b.copy()),
     "add": lambda a, b: lambda: a + b,
     "clamp": lambda a, b: lambda: np.maximum(a, 0),
     "pow 2": lambda a, b: lambda: a**2,
@@ -104,6 +105,14 @@ PASSES: dict[str, Callable] = {
     "sum dim 1": lambda a, b: lambda: a.sum(1),
     "softmax": lambda a, b: lambda: softmax(a),
 }
+
+
+def copy(a: Any, out: Any) -> Callable:
+    def work() -> Any:
+        np.copyto(out, a)
+        return out
+
+    return work
 
 
 def descent(w: Any, g: Any) -> Callable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,14 @@ SHAPES: dict[str, tuple] = MANY | {
     "classes": (1024,),
 }
 LABELS = {"L": 10, "classes": 1000}  # whole numbers below these
+SHAPES_FILE = "shapes.json"
+
+
+def shrink(most: int) -> None:
+    """From now on no dim is longer than this: to try the program, not to learn from."""
+    for name, shape in SHAPES.items():
+        SHAPES[name] = tuple(min(n, most) for n in shape)
+    LABELS.update({name: min(n, most) for name, n in LABELS.items()})
 
 
 def make(folder: Path) -> None:
@@ -47,13 +56,22 @@ def make(folder: Path) -> None:
 
 
 def make_apart(folder: Path) -> None:
-    """Make them in another process: a child's peak memory counts that of what started it."""
+    """Make them in another process, so that this one stays small."""
     root = Path(__file__).resolve().parents[1]
+    (folder / SHAPES_FILE).write_text(json.dumps([SHAPES, LABELS]), encoding="utf-8")
     code = (
         f"import sys; sys.path.insert(0, {str(root)!r}); from pathlib import Path; "
-        f"from bench.data import make; make(Path({str(folder)!r}))"
+        f"from bench import data; folder = Path({str(folder)!r}); "
+        "data.use(folder); data.make(folder)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def use(folder: Path) -> None:
+    """Take the shapes that the folder's numbers have."""
+    shapes, labels = json.loads((folder / SHAPES_FILE).read_text(encoding="utf-8"))
+    SHAPES.update({name: tuple(shape) for name, shape in shapes.items()})
+    LABELS.update(labels)
 
 
 def read(folder: Path, name: str) -> bytearray:

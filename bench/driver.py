@@ -4,45 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.rows import OURS, Row
+from bench.worker import FORGET
+
 ROOT = Path(__file__).resolve().parent.parent
-OURS = "tritongrad"
 CLOSE = 2e-3  # checksums of peers may differ so much: sums in another order, errors of descent
 BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass
-class Row:
-    """One line of a table: what was done, and for each peer our time over its, round by round.
-
-    `goals`  peer -> the largest ratio that is good enough
-    """
-
-    group: str
-    name: str
-    unit: str
-    goals: dict[str, float] = field(default_factory=dict)
-    ratios: dict[str, list[float]] = field(default_factory=dict)
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    note: str = ""
-
-    def middle(self, peer: str) -> float | None:
-        found = self.ratios.get(peer)
-        return statistics.median(found) if found else None
-
-    def verdict(self) -> str:
-        """ok if each goal that was measured is met, MORE if one is not, else empty."""
-        met = [
-            m <= goal for peer, goal in self.goals.items() if (m := self.middle(peer)) is not None
-        ]
-        return "" if not met else "ok" if all(met) else "MORE"
+PYTHON = "TRITONGRAD_PEER_PYTHON"  # the environment's word for --torch
+DIRTY = 0.1  # share of the machine that other programs may use while a unit is timed
 
 
 class Peer:
@@ -50,7 +25,6 @@ class Peer:
 
     def __init__(self, name: str, python: str, folder: Path, threads: int, device: str) -> None:
         self.name = name
-        own = {"numpy": "", OURS: ""}
         env = {k: v for k, v in os.environ.items() if k not in BLAS}
         if name != OURS:  # ours chooses BLAS threads by size, so must be free to
             env |= dict.fromkeys(BLAS, str(threads))
@@ -62,7 +36,7 @@ class Peer:
         )
         self.process = subprocess.Popen(
             [python, "-c", code],
-            cwd=ROOT if name in own else folder,
+            cwd=folder,
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -72,11 +46,16 @@ class Peer:
         self.version: str = hello["version"]
         self.units = set(hello["units"])
 
-    def ask(self, unit: str, seconds: float) -> dict:
+    def ask(self, unit: str, seconds: float = 0.0) -> dict:
+        """Have a unit timed for so many seconds."""
         stdin: Any = self.process.stdin
         stdin.write(json.dumps({"unit": unit, "seconds": seconds}) + "\n")
         stdin.flush()
         return self.read()
+
+    def forget(self) -> None:
+        """Have the operands freed of all units so far."""
+        self.ask(FORGET)
 
     def read(self) -> dict:
         stdout: Any = self.process.stdout
@@ -86,8 +65,9 @@ class Peer:
         return json.loads(line)
 
     def close(self) -> None:
-        stdin: Any = self.process.stdin
-        stdin.close()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
         self.process.wait(10)
 
 
@@ -103,29 +83,68 @@ def start(folder: Path, torch: str | None, threads: int, device: str = "cpu") ->
 
 def find_torch(named: str | None) -> str | None:
     """The interpreter that was named, or this one if it can import PyTorch, or None."""
+    named = named or os.environ.get(PYTHON)
     python = named or sys.executable
     done = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
     if done.returncode == 0:
         return python
     if named:
-        raise SystemExit(f"bench: --torch {named} cannot import torch:\n{done.stderr}")
+        raise SystemExit(f"bench: {named} cannot import torch:\n{done.stderr}")
     return None
 
 
-def measure(row: Row, peers: Sequence[Peer], seconds: float, clock: str) -> None:
+class Noise:
+    """How often other programs used the machine while something was timed, as Linux counts it.
+
+    A round that was disturbed is repeated once, as long as `patience` seconds of that last.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.rounds = self.dirty = 0
+
+    def now(self, peers: Sequence[Peer]) -> tuple[float, float] | None:
+        """Ticks that the machine was busy, less those of the peers, and all ticks."""
+        try:
+            with open("/proc/stat", encoding="ascii") as file:
+                ticks = [int(word) for word in file.readline().split()[1:9]]
+            own = sum(_ticks_of(p.process.pid) for p in peers)
+        except (OSError, ValueError, IndexError):
+            return None
+        return sum(ticks) - ticks[3] - ticks[4] - own, sum(ticks)
+
+    def share(self, before: tuple | None, after: tuple | None) -> float:
+        """Of the machine, what others used in between; 0 where nobody counts."""
+        if before is None or after is None or after[1] <= before[1]:
+            return 0.0
+        return (after[0] - before[0]) / (after[1] - before[1])
+
+
+def _ticks_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        words = file.read().rpartition(")")[2].split()
+    return int(words[11]) + int(words[12])
+
+
+def measure(row: Row, peers: Sequence[Peer], seconds: float, clock: str, noise: Noise) -> None:
     """One round of one row: each peer in turn; ours over each of the others."""
     able = [p for p in peers if row.unit in p.units]
-    answers = {p.name: p.ask(row.unit, seconds) for p in able}
+    while True:
+        before = noise.now(peers)
+        answers = {p.name: p.ask(row.unit, seconds) for p in able}
+        dirty = noise.share(before, noise.now(peers)) > DIRTY
+        if not dirty or noise.patience <= 0:
+            break
+        noise.patience -= seconds * len(able)
+    noise.rounds += 1
+    noise.dirty += dirty
     failed = {name: a["error"] for name, a in answers.items() if "error" in a}
     if failed:
         row.note = "; ".join(f"{name}: {error}" for name, error in failed.items())
+    if OURS in failed:
+        return
     mine = answers[OURS]
+    row.add({name: a[clock] for name, a in answers.items() if name not in failed})
     for name, found in answers.items():
-        if name in failed or OURS in failed:
-            continue
-        row.seconds.setdefault(name, []).append(found[clock])
-        if name == OURS:
-            continue
-        row.ratios.setdefault(name, []).append(mine[clock] / found[clock])
-        if abs(mine["check"] - found["check"]) > CLOSE * abs(found["check"]):
+        if name not in failed and abs(mine["check"] - found["check"]) > CLOSE * abs(found["check"]):
             row.note = f"results differ: {mine['check']:.6g}, {name} {found['check']:.6g}"

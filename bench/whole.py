@@ -5,19 +5,30 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from bench.driver import OURS, ROOT, Row
+from bench.driver import BLAS, ROOT
+from bench.rows import OURS, Row
 
 IMPORTS = {OURS: "tritongrad", "numpy": "numpy", "torch": "torch"}
+# What getrusage says of a new process includes the memory of the one that started it.
+PEAK = """
+try:
+    with open("/proc/self/status") as file:
+        print(next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024)
+except OSError:
+    import resource, sys
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(used if sys.platform == "darwin" else used * 1024)
+"""
 STEPS = """
 import sys; sys.path.insert(0, {root!r})
 from pathlib import Path
-from bench.worker import PEERS
-make, *_ = PEERS[{peer!r}](Path({folder!r}), {threads}, "cpu")
+from bench.worker import peer_of
+make, *_ = peer_of({peer!r}, Path({folder!r}), {threads}, "cpu")
 step = make["step"]()
-for _ in range(500):
+for _ in range({steps}):
     loss = step()
 """
 # The files of a distribution and of all that it needs; ours lies in a checkout.
@@ -39,64 +50,83 @@ while todo:
 print(total)
 """
 NEEDS = ("numpy", "ml_dtypes")  # of ours; a test compares them with pyproject.toml
-ROWS = (
-    ("500 steps, start to end", "wall", "steps", {"torch": 0.35}),
-    ("500 steps, processor time", "processor", "steps", {"torch": 0.35}),
-    ("500 steps, peak memory", "memory", "steps", {}),
-    ("import", "wall", "import", {"torch": 0.1}),
-    ("import, processor time", "processor", "import", {"torch": 0.1}),
-)
+STEP_COUNT = 500
+MB = 1e6
 
 
-def code(kind: str, peer: str, folder: Path, threads: int) -> str:
+def process_rows(steps: int = STEP_COUNT) -> dict[str, list[Row]]:
+    """The rows by the program that they come from, in the order in which it is read."""
+
+    def row(name: str, unit: str, **given: object) -> Row:
+        return Row("processes", name, unit, **given)  # type: ignore[arg-type]  # by name
+
+    return {
+        "steps": [
+            row(f"start to the end of {steps} steps", "wall", goals={"torch": 0.35}),
+            row(f"start to the end of {steps} steps, processor time", "processor"),
+            row(f"peak memory of {steps} steps", "memory", most=45.0, measure="MB"),
+        ],
+        "import": [
+            row("import, interpreter included", "wall", goals={"torch": 0.1}),
+            row("import, interpreter included, processor time", "processor"),
+        ],
+        "size": [row("installed size without extras", "size", most=80.0, measure="MB")],
+    }
+
+
+def programs(kind: str, pythons: dict[str, str], folder: Path, threads: int, steps: int) -> dict:
+    """What each peer runs."""
     if kind == "import":
-        return f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {IMPORTS[peer]}"
-    return STEPS.format(root=str(ROOT), peer=peer, folder=str(folder), threads=threads)
+        path = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import "
+        return {peer: path + IMPORTS[peer] + PEAK for peer in pythons}
+    given = {"root": str(ROOT), "folder": str(folder), "threads": threads, "steps": steps}
+    return {peer: STEPS.format(peer=peer, **given) + PEAK for peer in pythons}
 
 
 def run(python: str, program: str, threads: int) -> dict[str, float]:
-    """Start a process and wait for it: seconds by both clocks, and bytes at its largest."""
+    """Start a process and wait for it: seconds by both clocks, and MB at its largest."""
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     if threads == 1:
-        env |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        env |= dict.fromkeys(BLAS, "1")
+    used = children_seconds()
     start = time.perf_counter()
-    process = subprocess.Popen([python, "-c", program], env=env)
-    _, status, used = os.wait4(process.pid, 0)
+    done = subprocess.run([python, "-c", program], env=env, stdout=subprocess.PIPE, text=True)
     wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if status:
+    if done.returncode:
         raise RuntimeError(f"bench: a process of {python} failed, its message is above")
-    return {"wall": wall, "processor": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss}
+    spent = children_seconds() - used
+    return {"wall": wall, "processor": spent, "memory": float(done.stdout) / MB}
 
 
-def rows(pythons: dict[str, str], folder: Path, threads: int, rounds: Sequence[int]) -> list[Row]:
-    """Every whole-process row, `rounds` interleaved runs of each peer after one that warms up."""
-    found = [Row("processes", name, unit, dict(goals)) for name, unit, _, goals in ROWS]
-    for kind in ("steps", "import"):
-        for peer, python in pythons.items():
-            run(python, code(kind, peer, folder, threads), threads)
-        for _ in rounds:
-            got = {
-                p: run(python, code(kind, p, folder, threads), threads)
-                for p, python in pythons.items()
-            }
-            for row, (_, clock, of, _) in zip(found, ROWS, strict=True):
-                if of == kind:
-                    _add(row, {peer: values[clock] for peer, values in got.items()})
-    sizes = {peer: installed(peer, python) for peer, python in pythons.items()}
-    size = Row("processes", "installed size", "size")
-    _add(size, sizes)
-    size.note = f"{sizes[OURS] / 1e6:.0f} MB (goal 80)"
-    peak = found[2]
-    peak.note = f"{sorted(peak.seconds[OURS])[len(rounds) // 2] / 1024:.0f} MiB (goal 45)"
-    return [*found, size]
+def children_seconds() -> float:
+    """Processor time of the processes that have been waited for."""
+    try:
+        from resource import RUSAGE_CHILDREN, getrusage
+    except ImportError:  # Windows
+        return os.times().children_user + os.times().children_system
+    used = getrusage(RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
-def _add(row: Row, values: dict[str, float]) -> None:
-    for peer, value in values.items():
-        row.seconds.setdefault(peer, []).append(value)
-        if peer != OURS:
-            row.ratios.setdefault(peer, []).append(values[OURS] / value)
+def measure(
+    pythons: dict[str, str],
+    folder: Path,
+    threads: int,
+    rounds: int,
+    steps: int = STEP_COUNT,
+    track: Callable = iter,
+) -> list[Row]:
+    """Every row: interleaved runs of each peer after one that warms up."""
+    found = process_rows(steps)
+    turns = [(kind, turn) for kind in ("steps", "import") for turn in range(rounds + 1)]
+    for kind, turn in track(turns):
+        todo = programs(kind, pythons, folder, threads, steps)
+        got = {peer: run(pythons[peer], todo[peer], threads) for peer in todo}
+        for row in found[kind] if turn else []:
+            row.add({peer: values[row.unit] for peer, values in got.items()})
+    sizes = {peer: installed(peer, python) / MB for peer, python in pythons.items()}
+    found["size"][0].add(sizes)
+    return [row for kind in found.values() for row in kind]
 
 
 def installed(peer: str, python: str) -> float:

@@ -101,6 +101,7 @@ def mlp(lib: Any, load: Load, device: str) -> Callable:
 
 
 PASSES: dict[str, Callable] = {
+    "copy": lambda lib, a, b: lambda: b.copy_(a),
     "add": lambda lib, a, b: lambda: a + b,
     "clamp": lambda lib, a, b: lambda: a.clamp(min=0),
     "pow 2": lambda lib, a, b: lambda: a.pow(2),
@@ -116,7 +117,7 @@ PASSES: dict[str, Callable] = {
 
 
 def one_pass(lib: Any, load: Load, name: str, size: str) -> Callable:
-    """One operation on 4096 x 4096 ("large") or 1024 x 1024 ("middle"), not recorded."""
+    """One operation on large matrices or middling ones, not recorded."""
     return PASSES[name](lib, load("a_" + size), load("b_" + size))
 
 
@@ -140,22 +141,22 @@ def product(a: Any, b: Any) -> Callable:
 
 
 def conv2d(lib: Any, load: Load) -> Callable:
-    """16 images of 32 channels, 32 x 32, 64 filters of 3 x 3, padding 1: forward and backward."""
+    """Filters of 3 x 3 with a padding of 1: forward and backward."""
     x, w = load("images").requires_grad_(), load("filters").requires_grad_()
     return there_and_back(lambda: functions(lib).conv2d(x, w, padding=1), x, w)
 
 
 def layer_norm(lib: Any, load: Load) -> Callable:
-    """2048 rows of 1024 with weight and bias: forward and backward."""
+    """Rows with a weight and a bias for each column: forward and backward."""
     x = load("rows").requires_grad_()
     weight, bias = load("weight").requires_grad_(), load("bias").requires_grad_()
     return there_and_back(
-        lambda: functions(lib).layer_norm(x, (1024,), weight, bias), x, weight, bias
+        lambda: functions(lib).layer_norm(x, weight.shape, weight, bias), x, weight, bias
     )
 
 
 def cross_entropy(lib: Any, load: Load) -> Callable:
-    """1024 rows of 1000 classes: forward and backward."""
+    """Rows of scores and a class for each: forward and backward."""
     x, target = load("scores").requires_grad_(), load("classes")
     return there_and_back(lambda: functions(lib).cross_entropy(x, target), x)
 

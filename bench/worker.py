@@ -18,16 +18,22 @@ from bench import data
 
 REPEAT = 2e-3  # seconds that a repeat lasts at least: long beside a clock's grain, short beside
 # the time for which a busy machine leaves a process alone
+FORGET = ""  # the unit that frees what the others hold
+PATIENCE = 4  # times the seconds of a unit, after which fewer than three repeats will do
 
 
 def serve(peer: str, folder: str, threads: int, device: str = "cpu") -> None:
     """Answer requests until the input ends."""
-    make, checksum, wait, version = PEERS[peer](Path(folder), threads, device)
+    make, checksum, wait, version = peer_of(peer, Path(folder), threads, device)
     ready: dict[str, tuple] = {}
     answer({"version": version, "units": sorted(make)})
     for line in sys.stdin:
         request = json.loads(line)
         name = request["unit"]
+        if name == FORGET:
+            ready.clear()
+            answer({})
+            continue
         try:
             if name not in ready:
                 ready[name] = prepared(make[name](), checksum, wait)
@@ -58,7 +64,7 @@ def prepared(work: Callable, checksum: Callable, wait: Callable) -> tuple:
 def timed(work: Callable, calls: int, seconds: float, wait: Callable) -> dict:
     """The least wall and processor time of a call, over repeats that last so many seconds."""
     walls, processors = [], []
-    end = time.perf_counter() + seconds
+    begin = time.perf_counter()
     while True:
         used, start = time.process_time(), time.perf_counter()
         for _ in range(calls):
@@ -66,7 +72,8 @@ def timed(work: Callable, calls: int, seconds: float, wait: Callable) -> dict:
         wait()
         walls.append((time.perf_counter() - start) / calls)
         processors.append((time.process_time() - used) / calls)
-        if time.perf_counter() >= end and len(walls) >= 3:
+        spent = time.perf_counter() - begin
+        if spent >= seconds and (len(walls) >= 3 or spent >= PATIENCE * seconds):
             return {"wall": min(walls), "processor": min(processors), "repeats": len(walls)}
 
 
@@ -121,6 +128,12 @@ def torch_peer(folder: Path, threads: int, device: str) -> tuple:
 
     wait = torch.cuda.synchronize if device == "cuda" else nothing
     return work.makers(torch, load, device), work.checksum, wait, f"PyTorch {torch.__version__}"
+
+
+def peer_of(peer: str, folder: Path, threads: int, device: str) -> tuple:
+    """A peer's units, its checksum, how to wait for its device, and its version."""
+    data.use(folder)
+    return PEERS[peer](folder, threads, device)
 
 
 PEERS = {"numpy": numpy_peer, "tritongrad": tritongrad_peer, "torch": torch_peer}

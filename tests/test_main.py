@@ -1,4 +1,4 @@
-"""python -m tritongrad: the demo, what a bug report needs, the table of operations, bench."""
+"""python -m tritongrad: the demo, what a bug report needs, the table of operations."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tritongrad as tg
-from tritongrad import benches, demo, info, optable
+from tritongrad import demo, info, optable
 from tritongrad.__main__ import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,24 +79,6 @@ def test_an_unknown_command_is_answered_with_those_there_are(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     assert all(name in out for name in COMMANDS)
-
-
-def test_bench_lists_and_runs_what_a_checkout_has(capsys, tmp_path):
-    assert main(["bench"]) == 0
-    assert "import_time" in capsys.readouterr().out
-    assert main(["bench", "nothing"]) == 2
-    assert "import_time" in capsys.readouterr().err
-    (tmp_path / "bench").mkdir()
-    (tmp_path / "bench" / "one.py").write_text('"""One."""\nif __name__ == "__main__":\n    pass\n')
-    assert benches.found(tmp_path) == {}
-    (tmp_path / "pyproject.toml").touch()
-    assert list(benches.found(tmp_path)) == ["one"]
-
-
-def test_bench_of_an_installed_package_says_where_it_is(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(benches, "ROOT", tmp_path)
-    assert main(["bench"]) == 1
-    assert "checkout" in capsys.readouterr().err
 
 
 def test_draw_refuses_what_it_cannot_run(capsys, tmp_path):

@@ -35,7 +35,7 @@ def draw(words: list[str]) -> int:
 
 
 def bench(words: list[str]) -> int:
-    """the measurements of a checkout; `bench NAME` runs one"""
+    """measure a checkout beside PyTorch and NumPy; `bench --help` names the groups"""
     from . import benches
 
     return benches.main(words)

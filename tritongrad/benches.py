@@ -1,4 +1,4 @@
-"""python -m tritongrad bench: list and run the measurements in a checkout's bench/."""
+"""python -m tritongrad bench: run the measurements in a checkout's bench/."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+MAIN = "cpu"  # the program that runs unless another one is named
 
 
 def main(words: list[str]) -> int:
-    """List the programs, or run one with the arguments that follow its name."""
+    """Run the program that is named first, or the main one, with the arguments that follow."""
     programs = found(ROOT)
     if not programs:
         print(
@@ -21,17 +22,18 @@ def main(words: list[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    if not words:
+    if words == ["--list"]:
         wide = max(map(len, programs))
         for name, file in programs.items():
             print(f"{name:<{wide}}  {first_line(file)}")
         return 0
-    name = words[0].removesuffix(".py")
-    if name not in programs:
-        print(f"bench: {name!r} is not one of {', '.join(programs)}", file=sys.stderr)
-        return 2
+    name = words[0].removesuffix(".py") if words else MAIN
+    if name in programs:
+        words = words[1:]
+    else:
+        name = MAIN
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, str(programs[name]), *words[1:]]
+    command = [sys.executable, str(programs[name]), *words]
     return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}).returncode
 
 
