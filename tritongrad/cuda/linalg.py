@@ -64,7 +64,7 @@ def _launch(out: DeviceArray, a: DeviceArray, b: DeviceArray, precision: str) ->
     if a.device.kind == "interpret":
         tile = tiles.interpreted_tile(line, cols, inner)
     else:
-        tile = tiles.matmul_tile(line, rows, cols, outer * batches)
+        tile = tiles.matmul_tile(line, rows, cols, outer * batches, a.device)
     flush = tiles.FLUSH // tile.inner if line in ("highest", "high") else 0
     grid = (-(-rows // tile.rows) * -(-cols // tile.cols) * outer * batches,)
     a_strides = (a_b_outer[0], a_b_batch[0], *_steps(a))
@@ -114,7 +114,7 @@ def fits_tma(a: DeviceArray, b: DeviceArray, out: DeviceArray) -> bool:
         return False
     if not (9, 0) <= tuple(a.device.capability) < (11, 0):  # later ones have less shared memory
         return False
-    tile = tiles.TMA
+    tile = tiles.tma_tile(a.device)
     if -(-out.shape[-2] // tile.rows) * -(-out.shape[-1] // tile.cols) < tiles.MANY:
         return False
     aligned = all(_major(x) is not None and x.ptr % 16 == 0 for x in (a, b))
@@ -133,7 +133,7 @@ def _launch_tma(
     kernel: Any, out: DeviceArray, a: DeviceArray, b: DeviceArray, programs: int
 ) -> None:
     """The persistent kernel; for sizes and alignments that `fits_tma` has accepted."""
-    tile = tiles.TMA
+    tile = tiles.tma_tile(a.device)
     rows, cols = out.shape[-2:]
     (a_is_t, s_a), (b_is_t, s_b) = _major(a) or (False, 0), _major(b) or (False, 0)
     programs = min(programs, -(-rows // tile.rows) * -(-cols // tile.cols))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tritongrad.cuda import tiles
 from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.elementwise import elementwise, power_of_2
 from tritongrad.cuda.launch import launch
@@ -34,7 +35,7 @@ def _softmax(x: DeviceArray, dim: int, log: bool) -> DeviceArray:
     out = empty(x.shape, x.dtype, x.device)
     if out.size:
         view, x = along(x, dim)
-        grid, sizes, tile = row_tiles(view)
+        grid, sizes, tile = row_tiles("softmax", view)
         one = tile["COLS"] >= view.cols.length
         acc = triton_type(wide_type(x.dtype))
         launch(norm.softmax_rows, grid, out, x, *sizes, LOG=log, ACC=acc, ONE=one, **tile)
@@ -58,7 +59,7 @@ def _softmax_backward(grad: DeviceArray, result: DeviceArray, dim: int, log: boo
     if out.size:
         view, result = along(result, dim)
         grad = contiguous(grad)
-        grid, sizes, tile = row_tiles(view)
+        grid, sizes, tile = row_tiles("softmax", view)
         one = tile["COLS"] >= view.cols.length
         acc = triton_type(wide_type(result.dtype))
         launch(
@@ -79,7 +80,7 @@ def layer_norm(
     out = empty(x.shape, x.dtype, x.device)
     means, scales = empty((rows,), acc, x.device), empty((rows,), acc, x.device)
     if out.size:
-        tile = wide_tile(cols)
+        tile = wide_tile(x, cols)
         launch(
             norm.layer_norm_rows, (-(-rows // tile["ROWS"]),), out, means, scales, contiguous(x),
             0 if weight is None else contiguous(weight), 0 if bias is None else contiguous(bias),
@@ -103,7 +104,7 @@ def layer_norm_backward(
     parts = [empty((-(-rows // PART), cols), acc, x.device) for _ in range(2)]
     if out.size:
         grad, x = contiguous(grad), contiguous(x)
-        tile = wide_tile(cols)
+        tile = wide_tile(x, cols)
         launch(
             norm.layer_norm_backward_rows, (-(-rows // tile["ROWS"]),), out, grad, x, means,
             scales, 0 if weight is None else contiguous(weight), rows, cols, real(cols, acc),
@@ -134,7 +135,7 @@ def cross_entropy(
     weights, logs = empty(target.shape, acc, x.device), empty(target.shape, acc, x.device)
     if losses.size:
         view, x = along(x, min(1, x.ndim - 1))
-        grid, sizes, tile = row_tiles(view)
+        grid, sizes, tile = row_tiles("cross_entropy", view)
         wrong = empty(grid, INT64, x.device)
         target = contiguous(target)
         launch(
@@ -158,7 +159,7 @@ def cross_entropy_backward(
     out = empty(x.shape, x.dtype, x.device)
     if out.size and target.size:
         view, x = along(x, min(1, x.ndim - 1))
-        grid, sizes, tile = row_tiles(view)
+        grid, sizes, tile = row_tiles("cross_entropy", view)
         single = grad.size == 1
         share: Any = 0
         if label_smoothing != 0:
@@ -196,16 +197,19 @@ def along(x: DeviceArray, dim: int) -> tuple[Matrix, DeviceArray]:
     return matrix(x, (dim % x.ndim,) if x.ndim else ()), x
 
 
-def row_tiles(view: Matrix) -> tuple[tuple[int], tuple[int, ...], dict[str, int]]:
+def row_tiles(name: str, view: Matrix) -> tuple[tuple[int], tuple[int, ...], dict[str, int]]:
     """Grid, the sizes and strides of the kernel's signature, and the tile."""
-    rows, cols = tile_of(view, WIDEST, WIDEST)
+    array = view.array
+    elements, warps = tiles.row_tile(name, array.device, array.dtype, view.cols.length)
+    rows, cols = tile_of(view, elements, WIDEST)
     sizes = (view.rows.length, view.cols.length, *view.rows[1:], view.cols.inner)
-    return (-(-view.rows.length // rows),), sizes, {"ROWS": rows, "COLS": cols, "num_warps": 8}
+    return (-(-view.rows.length // rows),), sizes, {"ROWS": rows, "COLS": cols, "num_warps": warps}
 
 
-def wide_tile(cols: int) -> dict[str, int]:
+def wide_tile(x: DeviceArray, cols: int) -> dict[str, int]:
+    elements, warps = tiles.row_tile("layer_norm", x.device, x.dtype, cols)
     width = min(power_of_2(cols), WIDEST)
-    return {"ROWS": max(1, min(WIDEST // width, 64)), "COLS": width, "num_warps": 8}
+    return {"ROWS": max(1, min(elements // width, 64)), "COLS": width, "num_warps": warps}
 
 
 def rows_and_cols(shape: tuple[int, ...], dims: int) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tritongrad.cuda import tiles
 from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.elementwise import elementwise
 from tritongrad.cuda.launch import launch
@@ -25,6 +26,7 @@ from tritongrad.dtype import as_dtype
 
 CHUNK = 1024  # columns of a piece; a chunk has up to four
 PIECES = 4
+WIDEST = 4096  # columns of a tile that finds extremes
 LOWEST = {True: -(2**63), False: -math.inf}  # of integers, of floats
 HIGHEST = {True: 2**63 - 1, False: math.inf}
 
@@ -185,11 +187,11 @@ def tree(
         "COMBINE": combine,
         "IDENTITY": identity,
         "ACC": triton_type(acc),
-        "num_warps": 8,
     }
     while True:
         rows, cols = view.rows, view.cols
-        tile_rows, width = tile_of(view, 4096, CHUNK)
+        elements, warps = tiles.row_tile("reduce", out.device, view.array.dtype, cols.length)
+        tile_rows, width = tile_of(view, elements, CHUNK)
         pieces = PIECES if not view.across and cols.length > CHUNK else 1
         if pieces > 1:
             tile_rows = 1
@@ -201,7 +203,7 @@ def tree(
             0 if shift is None else shift, rows.length, cols.length, *rows[1:], *cols[1:],
             chunks, 1, number, PREPARE=getattr(kernels, prepare),
             FINISH=getattr(kernels, finish if last else "keep"), SHIFTED=shift is not None,
-            ROWS=tile_rows, COLS=width, PIECES=pieces, **fixed,
+            ROWS=tile_rows, COLS=width, PIECES=pieces, num_warps=warps, **fixed,
         )  # fmt: skip
         if last:
             return
@@ -228,11 +230,11 @@ def extreme(name: str, x: DeviceArray, dim: Any, keepdim: bool) -> tuple[DeviceA
         "LARGEST": largest,
         "IDENTITY": (LOWEST if largest else HIGHEST)[integer],
         "ACC": triton_type(acc),
-        "num_warps": 8,
     }
     while True:
         rows, cols = view.rows, view.cols
-        tile_rows, width = tile_of(view, 4096, 4096)
+        elements, warps = tiles.row_tile("argmax", x.device, view.array.dtype, cols.length)
+        tile_rows, width = tile_of(view, elements, WIDEST)
         chunks = -(-cols.length // width)
         last = chunks == 1
         to = values if last else empty((rows.length, chunks), acc, x.device)
@@ -241,7 +243,7 @@ def extreme(name: str, x: DeviceArray, dim: Any, keepdim: bool) -> tuple[DeviceA
             kernels.index_tiles, (-(-rows.length // tile_rows) * chunks,), to, to_index,
             view.array, 0 if index is None else index, rows.length, cols.length,
             *rows[1:], *cols[1:], chunks, 1, FIRST=index is None, ROWS=tile_rows, COLS=width,
-            **fixed,
+            num_warps=warps, **fixed,
         )  # fmt: skip
         if last:
             return values, indices

@@ -1,8 +1,14 @@
-"""Tile sizes of the matrix products: a reviewed table, by arithmetic and size of the result."""
+"""Tile sizes of products and of kernels that go along rows: reviewed tables, by type and size.
 
-from typing import NamedTuple
+What was found best on a particular GPU is in tuned.py and goes first.
+"""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from tritongrad.cuda.tuned import TUNED
 
 FLUSH = 128  # of the inner size: a longer chain of float32 additions can be off by over 16 u
 
@@ -15,6 +21,13 @@ class Tile(NamedTuple):
     inner: int
     warps: int
     stages: int
+
+
+class Rows(NamedTuple):
+    """Elements of a tile, in as many rows as that makes, and the warps that share it."""
+
+    elements: int
+    warps: int
 
 
 # At least 64 rows on four warps, and one inner size where tensor cores add: every tile of a line
@@ -39,15 +52,65 @@ CONVOLUTION = {
     "integer": Tile(32, 32, 8, 4, 2),
     "long": Tile(32, 32, 8, 4, 2),
 }
+# Kernels that take whole rows, where a row fits: its number of columns alone decides, and neither
+# elements nor warps change how wide a tile is, so that what is added to what stays the same.
+ROWS = {
+    "softmax": (Rows(4096, 8), Rows(4096, 8)),
+    "cross_entropy": (Rows(4096, 8), Rows(4096, 8)),
+    "layer_norm": (Rows(4096, 8), Rows(4096, 8)),
+    "reduce": (Rows(4096, 8), Rows(4096, 8)),
+    "argmax": (Rows(4096, 8), Rows(4096, 8)),
+}
+LONG = 1024  # columns of a row from which it is a long one
+WIDTHS = {1: "byte", 2: "half", 4: "single", 8: "double"}  # itemsize: lines of rows in tuned.py
 MANY = 100  # large tiles that keep a GPU busy; below, small ones spread over more processors
 TMA = Tile(128, 256, 64, 8, 3)
 
 
-def matmul_tile(line: str, rows: int, cols: int, batches: int) -> Tile:
+def matmul_tile(line: str, rows: int, cols: int, batches: int, device: Any = None) -> Tile:
     """The tile of a GPU for results of this size."""
-    small, large = GPU[line]
+    small, large = product_tiles(model_of(device), line)
     tiles = -(-rows // large.rows) * -(-cols // large.cols) * batches
     return large if tiles >= MANY else small
+
+
+def tma_tile(device: Any) -> Tile:
+    """The tile of the persistent kernel; its inner size is that of the line "half"."""
+    return product_tiles(model_of(device), "tma")[1]
+
+
+def row_tile(name: str, device: Any, dtype: np.dtype, cols: int) -> Rows:
+    """Elements and warps of a tile for rows of so many columns."""
+    return row_tiles(model_of(device), name, WIDTHS[dtype.itemsize])[cols >= LONG]
+
+
+@lru_cache
+def model_of(device: Any) -> str:
+    """The name of a GPU; empty for what is none."""
+    return device.name() if hasattr(device, "name") else ""
+
+
+@lru_cache
+def product_tiles(model: str, line: str) -> tuple[Tile, Tile]:
+    """What was found on a GPU, else what serves on any."""
+    found = TUNED.get(model, {}).get(line)
+    if found is not None:
+        return Tile(*found[0]), Tile(*found[1])
+    if line == "tma":
+        return TMA, TMA
+    return GPU[line]
+
+
+@lru_cache
+def row_tiles(model: str, name: str, width: str) -> tuple[Rows, Rows]:
+    found = TUNED.get(model, {}).get(f"{name} {width}")
+    return ROWS[name] if found is None else (Rows(*found[0]), Rows(*found[1]))
+
+
+def forget() -> None:
+    """Read tuned.py's table anew: for the tuner, which changes it."""
+    product_tiles.cache_clear()
+    row_tiles.cache_clear()
 
 
 def interpreted_tile(line: str, cols: int, inner: int) -> Tile:
