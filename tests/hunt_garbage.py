@@ -57,7 +57,7 @@ def methods() -> list[str]:
     for name in sorted(dir(tg.Tensor)):
         operator = name.startswith("__") and name in OPERATORS
         public = not name.startswith("_") and name not in LEFT_OUT
-        if (operator or public) and callable(getattr(tg.Tensor, name)):
+        if (operator or public) and callable(getattr(tg.Tensor, name, None)):
             found.append(name)
     return found
 

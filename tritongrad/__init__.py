@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
 from . import create as _create
+from .absent import missing as _missing
+from .absent import put_on as _put_on
 from .autograd import enable_grad as enable_grad
 from .autograd import inference_mode as inference_mode
 from .autograd import is_grad_enabled as is_grad_enabled
@@ -275,6 +281,9 @@ if TYPE_CHECKING:
     from .serialization import save as save
 
 tensor = _create.tensor  # the function, not the module of that name
+absolute, clip, divide, multiply, negative, subtract = abs, clamp, div, mul, neg, sub
+true_divide, moveaxis, swapaxes, swapdims = div, movedim, transpose, transpose
+newaxis = None
 float = float32
 double = float64
 half = float16
@@ -319,4 +328,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY_FUNCTIONS:
         function = getattr(importlib.import_module(_LAZY_FUNCTIONS[name], __name__), name)
         return globals().setdefault(name, function)
-    raise AttributeError(f"module 'tritongrad' has no attribute {name!r}")
+    raise _missing(__name__, name)
+
+
+_put_on(Tensor)

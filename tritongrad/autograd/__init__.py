@@ -1,5 +1,9 @@
 """Automatic differentiation: recording, backward, gradients of gradients."""
 
+from typing import TYPE_CHECKING
+
+from tritongrad.absent import names_the_nearest
+
 from . import functional as functional
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .engine import backward, grad
@@ -32,3 +36,6 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_the_nearest(__name__)

@@ -72,7 +72,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in LAZY:
-        raise AttributeError(f"module 'tritongrad.cuda' has no attribute {name!r}")
+        from tritongrad.absent import missing
+
+        raise missing(__name__, name)
     import importlib
 
     module, wanted = LAZY[name]

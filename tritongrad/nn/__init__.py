@@ -1,5 +1,8 @@
 """Modules, parameters, layers, losses: networks as trees of objects."""
 
+from typing import TYPE_CHECKING
+
+from tritongrad.absent import names_the_nearest
 from tritongrad.nn import functional as functional
 from tritongrad.nn import init as init
 from tritongrad.nn import utils as utils
@@ -89,22 +92,5 @@ from tritongrad.nn.rnn import GRUCell as GRUCell
 from tritongrad.nn.rnn import LSTMCell as LSTMCell
 from tritongrad.nn.rnn import RNNCell as RNNCell
 
-_INSTEAD = {
-    "MultiheadAttention": "functional.scaled_dot_product_attention",
-    "Transformer": "functional.scaled_dot_product_attention",
-    "TransformerEncoder": "functional.scaled_dot_product_attention",
-    "TransformerEncoderLayer": "functional.scaled_dot_product_attention",
-    "TransformerDecoder": "functional.scaled_dot_product_attention",
-    "TransformerDecoderLayer": "functional.scaled_dot_product_attention",
-    "Conv3d": "Conv2d",
-    "MaxPool3d": "MaxPool2d",
-    "ConvTranspose1d": "ConvTranspose2d",
-    "AdaptiveMaxPool2d": "AdaptiveAvgPool2d",
-    "LazyLinear": "Linear",
-    "SyncBatchNorm": "BatchNorm2d",
-}
-
-
-def __getattr__(name: str) -> object:
-    instead = f": the nearest there is is nn.{_INSTEAD[name]}" if name in _INSTEAD else ""
-    raise AttributeError(f"module 'tritongrad.nn' has no attribute {name!r}{instead}")
+if not TYPE_CHECKING:
+    __getattr__ = names_the_nearest(__name__)

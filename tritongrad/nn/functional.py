@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tritongrad.absent import names_the_nearest
 from tritongrad.create import tensor as _tensor
 from tritongrad.nn.criteria import binary_cross_entropy as binary_cross_entropy
 from tritongrad.nn.criteria import (
@@ -183,3 +184,7 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
     """The means of parts of (batch, channels, length), as equal as can be."""
     size = output_size[0] if isinstance(output_size, (tuple, list)) else output_size
     return adaptive_avg_pool2d(input.unsqueeze(-2), (1, size)).squeeze(-2)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_the_nearest(__name__)

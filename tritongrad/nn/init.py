@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tritongrad.absent import names_the_nearest
 from tritongrad.autograd.modes import no_grad
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
@@ -126,3 +127,7 @@ def kaiming_normal_(
 ) -> Any:
     """Normal with deviation gain / sqrt(fan) (He et al., 2015)."""
     return normal_(tensor, 0.0, _kaiming(tensor, a, mode, nonlinearity), generator)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_the_nearest(__name__)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tritongrad.absent import names_the_nearest
 from tritongrad.autograd.modes import no_grad
 from tritongrad.autograd.variable import Variable
 from tritongrad.create import tensor
@@ -73,3 +74,7 @@ def vector_to_parameters(vec: Any, parameters: Iterable) -> None:
         n = p.numel()
         p.data = vec[at : at + n].reshape(tuple(p.shape)).detach()
         at += n
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_the_nearest(__name__)

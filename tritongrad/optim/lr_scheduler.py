@@ -8,8 +8,9 @@ import warnings
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tritongrad.absent import names_the_nearest
 from tritongrad.optim.one_cycle import OneCycleLR as OneCycleLR
 from tritongrad.optim.optimizer import Optimizer
 from tritongrad.optim.plateau import ReduceLROnPlateau as ReduceLROnPlateau
@@ -208,3 +209,7 @@ class SequentialLR(LRScheduler):
         for scheduler, kept in zip(self._schedulers, state.pop("_schedulers"), strict=True):
             scheduler.load_state_dict(kept)
         self.__dict__.update(state)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_the_nearest(__name__)

@@ -1,5 +1,8 @@
 """Datasets, samplers and DataLoader: data in batches, in order or at random, made by workers."""
 
+from typing import TYPE_CHECKING
+
+from tritongrad.absent import names_the_nearest
 from tritongrad.utils.data.collate import default_collate as default_collate
 from tritongrad.utils.data.collate import default_convert as default_convert
 from tritongrad.utils.data.dataset import ChainDataset as ChainDataset
@@ -18,3 +21,6 @@ from tritongrad.utils.data.sampler import SequentialSampler as SequentialSampler
 from tritongrad.utils.data.sampler import SubsetRandomSampler as SubsetRandomSampler
 from tritongrad.utils.data.sampler import WeightedRandomSampler as WeightedRandomSampler
 from tritongrad.utils.data.worker import get_worker_info as get_worker_info
+
+if not TYPE_CHECKING:
+    __getattr__ = names_the_nearest(__name__)

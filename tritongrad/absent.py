@@ -1,0 +1,247 @@
+"""Names that PyTorch has and this library has not: the error of each names the nearest thing."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+# name ...: what to use instead. Words that begin with "tritongrad." are names that exist.
+TABLE = {
+    "tritongrad": """
+amp autocast GradScaler: tensor.to(tritongrad.bfloat16); nothing is cast by itself
+compile jit fx export compiler: tritongrad.cuda.graphed, which captures a whole step; kernels are
+    compiled when they are first used
+distributed: one process; mpi4py takes tensor.numpy(), or tensors on cuda as they are
+multiprocessing: Python's multiprocessing; tritongrad.utils.data.DataLoader has its own workers
+vmap func: operations on batches, such as tritongrad.bmm, tritongrad.einsum
+fft stft istft special: numpy.fft or scipy on tensor.numpy()
+linalg: numpy.linalg on tensor.numpy(); products and norms are tritongrad.matmul, tritongrad.norm
+inverse det logdet slogdet svd qr cholesky lu solve lstsq pinverse matrix_exp matrix_power:
+    numpy.linalg on tensor.numpy()
+sparse sparse_coo_tensor sparse_csr_tensor smm sspaddmm: tritongrad.spmm; every tensor is dense
+complex complex64 complex128 cfloat cdouble real imag angle conj polar view_as_real
+    view_as_complex is_complex: a last dim of two, as in tritongrad.stack([real, imag], -1)
+distributions: tritongrad.normal, tritongrad.bernoulli, tritongrad.multinomial
+hub onnx: tritongrad.load reads safetensors files
+quantization quantize_per_tensor qint8 ao: tritongrad.bfloat16
+meshgrid: tritongrad.broadcast_tensors
+cartesian_prod combinations: itertools, then tritongrad.tensor
+cdist dist pdist: tritongrad.norm(a[:, None] - b, dim=-1)
+inner vdot: tritongrad.dot, tritongrad.tensordot
+ger: tritongrad.outer
+kron cross block_diag chain_matmul: tritongrad.einsum, tritongrad.matmul
+lerp: start + weight * (end - start)
+addcmul addcdiv: input + value * tensor1 * tensor2
+nan_to_num: tritongrad.where(tritongrad.isnan(x), 0, x)
+isin: (x[..., None] == values).any(-1)
+isreal isneginf isposinf: tritongrad.isinf, tritongrad.isfinite
+tan: tritongrad.sin(x) / tritongrad.cos(x)
+sinh cosh asin acos atan asinh acosh atanh: tritongrad.atan2, tritongrad.exp, tritongrad.log
+exp2: 2 ** x
+erfc erfinv lgamma digamma: tritongrad.erf
+logaddexp logcumsumexp: tritongrad.logsumexp
+hypot: tritongrad.sqrt(x * x + y * y)
+kthvalue mode nanmedian nanquantile: tritongrad.sort, tritongrad.median, tritongrad.quantile
+cummax cummin: tritongrad.cumsum, tritongrad.amax
+diff: x[1:] - x[:-1]
+trapezoid trapz gradient: tritongrad.sum of weighted values
+tril_indices triu_indices: tritongrad.nonzero of tritongrad.tril(tritongrad.ones(n, n))
+unique_consecutive: tritongrad.unique
+take put: tritongrad.gather, tritongrad.index_put, or x.flatten()[index]
+scatter_reduce index_reduce segment_reduce: tritongrad.scatter_add, tritongrad.index_add
+masked_scatter select_scatter slice_scatter: x[mask] = values
+greater: tritongrad.gt
+greater_equal: tritongrad.ge
+less: tritongrad.lt
+less_equal: tritongrad.le
+not_equal: tritongrad.ne
+dstack row_stack: tritongrad.stack, tritongrad.vstack
+range: tritongrad.arange
+scalar_tensor: tritongrad.tensor
+poisson binomial: tritongrad.random.default_generator draws tritongrad.bernoulli, tritongrad.normal
+use_deterministic_algorithms are_deterministic_algorithms_enabled set_deterministic_debug_mode:
+    nothing to switch on: the same call gives the same bits each time
+set_default_tensor_type: tritongrad.set_default_dtype
+set_flush_denormal: denormals are kept
+set_num_interop_threads get_num_interop_threads: tritongrad.set_num_threads
+mps xpu: tritongrad.cuda
+float8_e4m3fn float8_e5m2 uint16 uint32 uint64: tritongrad.bfloat16, tritongrad.uint8
+frombuffer from_file: tritongrad.from_numpy(numpy.frombuffer(..)), numpy.memmap""",
+    "tritongrad.nn": """
+MultiheadAttention Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder
+    TransformerDecoderLayer: tritongrad.nn.functional.scaled_dot_product_attention
+Conv3d: tritongrad.nn.Conv2d
+MaxPool3d AvgPool3d: tritongrad.nn.MaxPool2d
+ConvTranspose1d ConvTranspose3d: tritongrad.nn.ConvTranspose2d
+AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveAvgPool3d: tritongrad.nn.AdaptiveAvgPool2d
+LazyLinear: tritongrad.nn.Linear
+LazyConv2d: tritongrad.nn.Conv2d
+SyncBatchNorm: tritongrad.nn.BatchNorm2d
+EmbeddingBag: tritongrad.nn.Embedding, then sum or mean
+Upsample UpsamplingNearest2d UpsamplingBilinear2d PixelShuffle: tritongrad.repeat_interleave,
+    tritongrad.nn.ConvTranspose2d
+Fold Unfold: Tensor.unfold, tritongrad.nn.Conv2d
+ReflectionPad2d ReplicationPad2d ConstantPad2d: tritongrad.nn.ZeroPad2d
+CTCLoss MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss:
+    tritongrad.nn.CrossEntropyLoss, tritongrad.nn.BCEWithLogitsLoss
+AlphaDropout: tritongrad.nn.Dropout
+DataParallel parallel: one process trains on one device; tritongrad.nn.Module.to moves a model""",
+    "tritongrad.nn.functional": """
+interpolate upsample grid_sample affine_grid pixel_shuffle: tritongrad.repeat_interleave,
+    tritongrad.nn.functional.conv_transpose2d
+multi_head_attention_forward: tritongrad.nn.functional.scaled_dot_product_attention
+unfold fold: Tensor.unfold
+conv3d: tritongrad.nn.functional.conv2d
+embedding_bag: tritongrad.nn.functional.embedding
+ctc_loss: tritongrad.nn.functional.cross_entropy
+gumbel_softmax: tritongrad.nn.functional.softmax of logits less
+    log(-log(tritongrad.rand_like(logits)))""",
+    "tritongrad.optim": """
+LBFGS: tritongrad.optim.Adam; closures work with every optimizer
+NAdam RAdam Adamax Adafactor Muon SparseAdam: tritongrad.optim.AdamW
+ASGD Rprop: tritongrad.optim.SGD, tritongrad.optim.RMSprop
+swa_utils: a mean of state_dicts""",
+    "tritongrad.optim.lr_scheduler": """
+CosineAnnealingWarmRestarts CyclicLR: tritongrad.optim.lr_scheduler.CosineAnnealingLR,
+    tritongrad.optim.lr_scheduler.OneCycleLR
+MultiplicativeLR PolynomialLR: tritongrad.optim.lr_scheduler.LambdaLR
+ChainedScheduler: tritongrad.optim.lr_scheduler.SequentialLR""",
+    "tritongrad.nn.init": """
+orthogonal_ dirac_ sparse_: tritongrad.nn.init.xavier_uniform_""",
+    "tritongrad.nn.utils": """
+weight_norm spectral_norm parametrizations parametrize: a property of your own Module
+rnn: tritongrad.nn.LSTM on padded batches""",
+    "tritongrad.utils": """
+tensorboard: tritongrad.plot; the package tensorboardX writes for TensorBoard
+checkpoint: tritongrad.no_grad in the forward pass of a tritongrad.autograd.Function
+model_zoo: tritongrad.load""",
+    "tritongrad.utils.data": """
+distributed DistributedSampler: tritongrad.utils.data.Sampler with every n-th index
+datapipes IterDataPipe: tritongrad.utils.data.IterableDataset""",
+    "tritongrad.cuda": """
+amp: tensor.to(tritongrad.bfloat16)
+max_memory_reserved memory_stats memory_snapshot: tritongrad.cuda.memory_summary
+get_device_properties: tritongrad.cuda.get_device_name, tritongrad.cuda.get_device_capability
+get_rng_state set_rng_state: tritongrad.get_rng_state, tritongrad.set_rng_state
+make_graphed_callables: tritongrad.cuda.graphed
+nccl: one process; see docs/differences.md""",
+    "tritongrad.autograd": """
+forward_ad: tritongrad.autograd.functional.jvp
+graph: Tensor.grad_fn and its next_functions
+profiler: tritongrad.profiler
+Variable: tritongrad.Tensor""",
+    "Tensor": """
+lerp lerp_: start + weight * (end - start)
+addcmul addcmul_: input + value * tensor1 * tensor2
+addcdiv addcdiv_: input + value * tensor1 / tensor2
+addmm_ baddbmm_: tritongrad.addmm, tritongrad.baddbmm
+bernoulli_: x.copy_(tritongrad.bernoulli(probabilities))
+random_: x.copy_(tritongrad.randint(high, x.shape))
+exponential_ geometric_ cauchy_ log_normal_: Tensor.uniform_, Tensor.normal_
+resize_ resize_as_: tritongrad.empty
+set_ untyped_storage storage: Tensor.data
+unsqueeze_ squeeze_ transpose_ t_: the form without _, which is a view
+cumsum_ cumprod_: Tensor.cumsum, Tensor.cumprod
+inverse det svd qr cholesky: numpy.linalg on x.numpy()
+scatter_reduce scatter_reduce_: Tensor.scatter_add
+masked_scatter masked_scatter_: x[mask] = values
+nan_to_num nan_to_num_: x.masked_fill(x.isnan(), 0)
+pin_memory is_pinned: tritongrad.cuda.pin
+share_memory_: Python's multiprocessing.shared_memory below tritongrad.from_numpy
+to_sparse to_dense is_sparse coalesce: every tensor is dense
+record_stream: nothing to do: memory is reused in the order of streams
+register_post_accumulate_grad_hook: Tensor.register_hook
+ndimension: Tensor.dim
+nelement: Tensor.numel
+get_device: Tensor.device
+new: Tensor.new_empty
+take put_: x.flatten()[index]
+kthvalue: Tensor.sort
+diff: x[1:] - x[:-1]
+equal: tritongrad.equal
+allclose isclose: tritongrad.allclose, tritongrad.isclose
+multinomial: tritongrad.multinomial
+tan sinh cosh atan asin acos: Tensor.sin, Tensor.cos, tritongrad.atan2""",
+}
+ELSEWHERE = ("tritongrad", "tritongrad.nn.functional", "tritongrad.nn", "tritongrad.optim")
+
+
+def instead(place: str) -> dict[str, str]:
+    """Name -> what to use instead, of one module or of Tensor."""
+    found = {}
+    for line in TABLE.get(place, "").strip().replace("\n    ", " ").splitlines():
+        names, _, nearest = line.partition(": ")
+        found.update(dict.fromkeys(names.split(), nearest))
+    return found
+
+
+def names_the_nearest(place: str) -> Callable[[str], Any]:
+    """`__getattr__` of a module."""
+
+    def get(name: str) -> Any:
+        raise missing(place, name)
+
+    return get
+
+
+def missing(place: str, name: str) -> AttributeError:
+    """The error for a name that a module has not."""
+    return AttributeError(f"module {place!r} has no attribute {name!r}{nearest(place, name)}")
+
+
+def nearest(place: str, name: str) -> str:
+    """The end of an error's text: what there is in place of a name."""
+    if name.startswith("__"):
+        return ""
+    found = instead(place).get(name)
+    if found is None:
+        found = elsewhere(place, name) or alike(place, name)
+    if found is None:
+        return "; docs/differences.md says what is left out"
+    return f": the nearest there is: {found}"
+
+
+def elsewhere(place: str, name: str) -> str | None:
+    """The same name in another module, or as a method of tensors."""
+    for other in ELSEWHERE:
+        if other != place and name in vars(importlib.import_module(other)):
+            return f"{other}.{name}"
+    has_it = hasattr(sys.modules["tritongrad"].Tensor, name)
+    return f"Tensor.{name}" if has_it else None
+
+
+def alike(place: str, name: str) -> str | None:
+    """A name of the module that is spelt nearly so."""
+    known = [n for n in dir(sys.modules[place]) if not n.startswith("_")]
+    close = difflib.get_close_matches(name, known, 1, 0.8)
+    return f"{place}.{close[0]}" if close else None
+
+
+class Absent:
+    """A method that tensors do not have: asking for it is an error that says what they have.
+
+    `__getattr__` would do the same, but a class that has one is read more slowly everywhere.
+    """
+
+    __slots__ = ("name", "nearest")
+
+    def __init__(self, name: str, nearest: str) -> None:
+        self.name = name
+        self.nearest = nearest
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        kind = repr(owner.__name__)
+        what = f"type object {kind}" if instance is None else f"{kind} object"
+        raise AttributeError(
+            f"{what} has no attribute {self.name!r}: the nearest there is: {self.nearest}"
+        )
+
+
+def put_on(kind: type) -> None:
+    """Give a class the errors of the methods that it has not."""
+    for name, nearest in instead("Tensor").items():
+        if not hasattr(kind, name):
+            setattr(kind, name, Absent(name, nearest))
