@@ -197,7 +197,7 @@ def test_every_probe_runs_to_its_end_on_the_stand_in(tmp_path):
 
 
 def test_probes_of_one_file_each_run_to_their_end(tmp_path):
-    for name in ("cubin_loads", "release_threshold", "exec_update", "float32_rules"):
+    for name in ("cubin_loads", "release_threshold", "exec_update", "threads", "float32_rules"):
         done = isolate.run("bench.gpu.probes:ask", name, 120, env=environment())
         [[asked, row]] = done["rows"]
         assert (asked, row["verdict"], row["raised"]) == (name, "stand-in", "")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from bench.gpu import facts
 
-MODULES = ("probes_launch", "probes_memory", "probes_graphs", "probes_numbers")
+MODULES = ("probes_launch", "probes_memory", "probes_graphs", "probes_order", "probes_numbers")
 Answer = tuple[bool | None, dict[str, Any]]  # None: a figure was asked for, not a yes or no
 
 
