@@ -42,14 +42,25 @@ def batch_norm(
     return cast(y, x.dtype)
 
 
-def batch_norm_backward(
+def batch_norm_sums(
     grad: DeviceArray, x: DeviceArray, eps: float, mean: DeviceArray, var: DeviceArray
-) -> DeviceArray:
-    """r (grad - <grad> - y <grad y>), with <> the mean of a channel"""
+) -> tuple[DeviceArray, DeviceArray]:
+    """For each channel the sums of grad and of grad * y, with y = (x - mean) / sqrt(var + eps)"""
+    y, _ = standard(x, mean, var, eps)
+    grad, over = cast(grad, y.dtype), (0, *range(2, x.ndim))
+    along = elementwise("mul", grad, y)
+    return reduce.sum(grad, over, False, y.dtype), reduce.sum(along, over, False, y.dtype)
+
+
+def batch_norm_backward(
+    grad: DeviceArray, x: DeviceArray, weight: DeviceArray | None, eps: float, mean: DeviceArray,
+    var: DeviceArray, level: DeviceArray, slope: DeviceArray,
+) -> DeviceArray:  # fmt: skip
+    """weight r (grad - <grad> - y <grad y>), with <> the mean of a channel"""
     y, scale = standard(x, mean, var, eps)
-    grad = cast(grad, y.dtype)
-    over = (0, *range(2, x.ndim))
-    level = reduce.mean(grad, over, True)
-    slope = reduce.mean(elementwise("mul", grad, y), over, True)
+    grad, n = cast(grad, y.dtype), x.size // max(x.shape[1], 1)
+    level, slope = (elementwise("mul", by_channel(t, x), 1 / max(n, 1)) for t in (level, slope))
     rest = elementwise("sub", elementwise("sub", grad, level), elementwise("mul", y, slope))
+    if weight is not None:
+        scale = elementwise("mul", scale, by_channel(weight, x))
     return cast(elementwise("mul", rest, scale), x.dtype)

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import threading
+import weakref
 from typing import Any
 
+import numpy as np
+
+from tritongrad.autograd.modes import quiet, state
+from tritongrad.autograd.variable import wrap
+from tritongrad.cpu import channels
 from tritongrad.op import op
 from tritongrad.samples import Rand
 
@@ -133,29 +140,84 @@ def by_channel(t: Any, shape: Any) -> Any:
     return t.reshape([-1 if d == 1 else 1 for d in range(len(shape))])
 
 
-def _channels_on_device(name: str) -> Any:
+def _of_channels(name: str) -> dict:
+    """The kernels of an operation: cpu/channels.py and cuda/channels.py have them."""
+
     def run(*args: Any) -> Any:
         return getattr(importlib.import_module("tritongrad.cuda.channels"), name)(*args)
 
-    return run
+    return {"cpu": getattr(channels, name), "device": run}
 
 
 def channel_statistics(input: Any) -> tuple[Any, Any]:
     """(mean, variance) of each channel, in float32 at least; nothing is recorded."""
+    if type(input._array) is np.ndarray:
+        found = quiet(channels.channel_statistics, input._array)
+        return wrap(found[0]), wrap(found[1])
     x = input.detach() if input.element_size() > 2 else input.detach().float()
     over = but_channels(input.shape)
     return mean(x, over), var(x, over, 0, False)
 
 
-@op(samples=[(Rand((4, 3)), Rand((4, 3)), 0.1)], device=_channels_on_device("batch_norm_backward"))
-def batch_norm_backward(grad: Tensor, input: Tensor, eps, mean=None, var=None):
-    """The gradient of batch_norm in training, without weight: r (grad - <grad> - y <grad y>)."""
+@op(samples=[(Rand((4, 3)), Rand((4, 3)), 0.1)], **_of_channels("batch_norm_sums"))
+def batch_norm_sums(grad: Tensor, input: Tensor, eps, mean=None, var=None):
+    """For each channel the sums of grad and of grad * (x - mean) / sqrt(var + eps)."""
+    floating("batch_norm_sums", grad, "grad")
     return grad, input, eps, *(channel_statistics(input) if var is None else (mean, var))
 
 
+class _Last(threading.local):
+    """The sums that were computed last. A backward pass asks for them once for each gradient."""
+
+    of: tuple = ()
+    sums: tuple = ()
+
+
+_last = _Last()
+
+
+def _sums(g: Any, input: Any, eps: float, mean: Any, var: Any) -> tuple:
+    """batch_norm_sums, once in a backward pass: that makes its own tensor of what was saved."""
+    of = _last.of
+    if of and of[0]() is g and of[1]() is input and of[2] is mean._array:
+        return _last.sums
+    found = batch_norm_sums(g, input, eps, mean, var)
+    _last.of, _last.sums = (weakref.ref(g), weakref.ref(input), mean._array), found
+    return found
+
+
+@op(
+    samples=[
+        (Rand((4, 3)), Rand((4, 3)), None, 0.1),
+        (Rand((2, 3, 2)), Rand((2, 3, 2)), Rand((3,)), 0.1),
+    ],
+    **_of_channels("batch_norm_backward"),
+)
+def batch_norm_backward(
+    grad: Tensor, input: Tensor, weight, eps, mean=None, var=None, level=None, slope=None
+):
+    """The gradient of batch_norm in training by input: weight r (grad - <grad> - y <grad y>)."""
+    if var is None:
+        mean, var = channel_statistics(input)
+    if slope is None:
+        level, slope = batch_norm_sums(grad, input, eps, mean, var)
+    return grad, input, weight, eps, mean, var, level, slope
+
+
+def _weighted(t: Any, weight: Any) -> Any:
+    return t if weight is None else t * by_channel(weight, t.shape)
+
+
 batch_norm_backward.vjp(
-    grad=lambda g, input, eps, mean, var: batch_norm_backward(g, input, eps, mean, var),
-    input=lambda g, grad, input, eps: curvature(g, grad, input, but_channels(input.shape), eps),
+    grad=lambda g, input, weight, eps, mean, var: batch_norm_backward(
+        g, input, weight, eps, mean, var
+    ),
+    input=lambda g, grad, input, weight, eps: curvature(
+        _weighted(g, weight), grad, input, but_channels(input.shape), eps
+    ),
+    weight=lambda g, grad, input, eps, mean, var: sum(
+        g * batch_norm_backward(grad, input, None, eps, mean, var), but_channels(input.shape)
+    ),
 )
 FIXED = (Rand((3,), -0.1, 0.1), Rand((3,), 1.0, 1.2))
 
@@ -167,7 +229,7 @@ FIXED = (Rand((3,), -0.1, 0.1), Rand((3,), 1.0, 1.2))
         (Rand((2, 3, 2)), Rand((3,)), Rand((3,)), 1e-5, False, *FIXED),
         (Rand((4, 3)), None, None, 1e-5, False, *FIXED),
     ],
-    device=_channels_on_device("batch_norm"),
+    **_of_channels("batch_norm"),
 )
 def batch_norm(input: Tensor, weight, bias, eps, training, mean=None, var=None):
     """(x - mean) / sqrt(var + eps) * weight + bias, with one of each for each channel (dim 1).
@@ -185,20 +247,28 @@ def batch_norm(input: Tensor, weight, bias, eps, training, mean=None, var=None):
     )
 
 
+def _first_order(g: Any) -> bool:
+    return type(g._array) is np.ndarray and not state.grad
+
+
 def _batch_norm_input(g, input, weight, eps, training, mean, var):
-    scaled = g if weight is None else g * by_channel(weight, g.shape)
-    if training:
-        return batch_norm_backward(scaled, input, eps, mean, var)
-    return scaled * by_channel((var + eps).rsqrt(), g.shape)
+    if not training:
+        return _weighted(g, weight) * by_channel((var + eps).rsqrt(), g.shape)
+    sums = _sums(g, input, eps, mean, var) if _first_order(g) else ()
+    return batch_norm_backward(g, input, weight, eps, mean, var, *sums)
 
 
-def _batch_norm_weight(g, input, eps, training, mean, var):
+def _batch_norm_weight(g, input, weight, eps, training, mean, var):
+    if _first_order(g):
+        return _sums(g, input, eps, mean, var)[1].to(weight.dtype)
     y = batch_norm(input, None, None, eps, training, mean, var)
     return sum(g * y, but_channels(g.shape))
 
 
-batch_norm.vjp(
-    input=_batch_norm_input,
-    weight=_batch_norm_weight,
-    bias=lambda g: sum(g, but_channels(g.shape)),
-)
+def _batch_norm_bias(g, input, bias, eps, mean, var):
+    if _first_order(g):
+        return _sums(g, input, eps, mean, var)[0].to(bias.dtype)
+    return sum(g, but_channels(g.shape))
+
+
+batch_norm.vjp(input=_batch_norm_input, weight=_batch_norm_weight, bias=_batch_norm_bias)
