@@ -130,7 +130,6 @@ make_graphed_callables: tritongrad.cuda.graphed
 nccl: one process; see docs/differences.md""",
     "tritongrad.autograd": """
 forward_ad: tritongrad.autograd.functional.jvp
-graph: Tensor.grad_fn and its next_functions
 profiler: tritongrad.profiler
 Variable: tritongrad.Tensor""",
     "Tensor": """
