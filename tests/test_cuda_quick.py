@@ -1,7 +1,12 @@
 """Plans of elementwise operations: the same launches as the general way, in any circumstance."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-from standin import run
+from standin import environment, run
 
 pytestmark = pytest.mark.triton
 
@@ -198,3 +203,19 @@ def test_threads_take_buffers_of_their_own_and_all_memory_comes_back():
         """
     )
     assert told == "8000 0\nTrue\n"
+
+
+def test_host_time_is_a_few_calls_of_python():
+    """Loose, as machines are noisy: 2.5 us are 2 of the unit here, and 15 us would be 11"""
+    bench = Path(__file__).resolve().parent.parent / "bench" / "cuda_host.py"
+    done = subprocess.run(
+        [sys.executable, bench, "--json"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    for name, row in found["rows"].items():
+        assert row["recorded"] < 5 * found["plain"], (name, found)
+        assert row["recorded"] < found["Triton"], (name, found)

@@ -19,6 +19,7 @@ from .op import Op, finish
 from .operands import broadcast_error, prepare, zero_dim
 
 ndarray = np.ndarray
+NUMBERS = frozenset((float, int))  # a bool is none
 
 
 def elementwise(
@@ -45,8 +46,8 @@ def elementwise(
         operation.check = check
         operation.conditions = conditions
         count = len(operation.parameters)
-        entry = {1: _unary, 2: _binary}.get(count, _any)(operation)
-        if count < 3:
+        entry = {1: _unary, 2: _binary, 3: _ternary}.get(count, _any)(operation)
+        if count < 4:
             _call_like(entry, function)
         return publish(functools.wraps(function)(entry), operation)
 
@@ -137,14 +138,41 @@ def _binary(operation: Op) -> Callable:
     return entry
 
 
+def _ternary(operation: Op) -> Callable:
+    def entry(input: Any, other: Any, third: Any, *, out: Any = None) -> Any:
+        args = (input, other, third)
+        if out is not None:
+            return _bind(operation, args, {"out": out})
+        a = getattr(input, "_array", None)
+        if type(a) is ndarray:
+            return run(operation, args)
+        # The quick way: the array of a device and two numbers, as of clamp.
+        plan = None if a is None else a.form.number.get(operation)
+        if plan is None or type(other) not in NUMBERS or type(third) not in NUMBERS:
+            return _elsewhere(operation, args)
+        result = plan(a, other, third)
+        if result is None:
+            return _elsewhere(operation, args)
+        t = new(registry.Tensor)
+        t._array = result
+        t._node = None
+        if not off or state.recording:
+            if input._node is not None:
+                t._node = trace_one(operation, input, result, t, args)
+        elif state.inference:
+            t._version = INFERENCE
+        return t
+
+    return entry
+
+
 def _any(operation: Op) -> Callable:
     count = len(operation.parameters)
 
     def entry(*args: Any, **named: Any) -> Any:
         if named or len(args) != count:
             return _bind(operation, args, named)
-        a = getattr(args[0], "_array", None)
-        return run(operation, args) if type(a) is ndarray else _any_elsewhere(operation, args, a)
+        return _elsewhere(operation, args)
 
     return entry
 
@@ -192,27 +220,6 @@ def _binary_elsewhere(operation: Op, input: Any, other: Any, a: Any, is_tensor: 
     if not off or state.recording:
         if input._node is not None or (is_tensor and other._node is not None):
             t._node = trace_two(operation, input, other, is_tensor, result, t)
-    elif state.inference:
-        t._version = INFERENCE
-    return t
-
-
-def _any_elsewhere(operation: Op, args: tuple, a: Any) -> Any:
-    """The operation on the array of a device and numbers, or on whatever else."""
-    plan = None if a is None else a.form.number.get(operation)
-    input, *numbers = args
-    for x in numbers:
-        if type(x) is not float and type(x) is not int:
-            plan = None
-    result = None if plan is None else plan(a, *numbers)
-    if result is None:
-        return _elsewhere(operation, args)
-    t = new(registry.Tensor)
-    t._array = result
-    t._node = None
-    if not off or state.recording:
-        if input._node is not None:
-            t._node = trace_one(operation, input, result, t, args)
     elif state.inference:
         t._version = INFERENCE
     return t

@@ -32,10 +32,13 @@ def trace_one(op: Any, t: Variable, array: Any, result: Any, args: tuple = ()) -
     node.hooks = None
     node.values = node.tensors = ()
     if plan.pattern:
-        if args:
-            _save_numbers(node, plan, args, result)
-        else:
+        if not args:
             _save(node, plan.pattern, t, t, result)
+        elif plan.pattern == 8:
+            _save(node, 1, t, t, result)
+            node.values = args[1:]
+        else:
+            save_all(node, (*args, result))
     if anomaly:
         node.trace = here()
     return node
@@ -112,16 +115,6 @@ def _save(node: Any, pattern: int, a: Any, b: Any, result: Any) -> None:
             save_all(node, (a, b, result))
     except TypeError:  # one was made in inference mode: refused, and named
         save_all(node, (a, b, result))
-
-
-def _save_numbers(node: Any, plan: Plan, args: tuple, result: Any) -> None:
-    """Save what the plan says of a tensor and numbers after it."""
-    if plan.tensors and plan.tensors != (0,):
-        save_all(node, (*args, result))
-        return
-    if plan.tensors:
-        _save(node, 1, args[0], None, result)
-    node.values = [args[position] for position, _ in plan.values]
 
 
 def cell_of(t: Any) -> Any:

@@ -98,8 +98,8 @@ def clamp(input, min=None, max=None, *, out=None):
 
     nan in input or in a bound gives nan; where min > max the result is max.
     """
-    if max is None and min is not None and out is None:
-        return clamp_min(input, min)
+    if out is None and min is not None:  # the commonest forms, without a detour
+        return clamp_min(input, min) if max is None else clamp_both(input, min, max)
     form, bounds = clamp_form(min, max)
     return form(input, *bounds, out=out) if out is not None else form(input, *bounds)
 
