@@ -149,7 +149,7 @@ def parts_with(ratio, share, pool=0):
         "float32": {"rows": float32 | errors},
         "start": {"rows": start},
         "tests": {"status": "ok", "bytes left": [0, pool]},
-        "sanitizer": {"tools": {tool: {"findings": 0} for tool in suite.TOOLS}},
+        "sanitizer": {"tools": {tool: {"findings": 0, "whole": True} for tool in suite.TOOLS}},
     }
 
 
@@ -161,7 +161,9 @@ def test_figures_are_judged_by_their_goals_and_those_without_rows_are_not_measur
     assert {row["met"] for row in goals.judged({})} == {None}
     broken = parts_with(0.3, 0.95)
     broken["matmul"]["rows"][products.HALF[0].name] = {"error": "no"}
+    broken["sanitizer"]["tools"]["racecheck"]["whole"] = False
     met = {row["figure"]: row["met"] for row in goals.judged(broken)}
+    assert met["findings of compute-sanitizer"] is None
     assert met["bfloat16 matmul, worst of 20 shapes"] is None
     assert met["float16 matmul, worst of 20 shapes"] is True
 
@@ -206,6 +208,27 @@ def test_outcomes_of_a_test_run_are_collected_even_if_it_is_cut_short(tmp_path):
     assert name.endswith("test_cuda_bad") and "assert 1 == 2" in text
 
 
+def test_memory_that_tests_leave_on_the_gpu_is_counted_in_every_process(tmp_path, monkeypatch):
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "test_leaks.py"
+    file.write_text(
+        "import pytest\n"
+        "import tritongrad as tg\n"
+        "kept = []\n"
+        "@pytest.mark.parametrize('i', range(4))\n"
+        "def test_cuda_leak(i):\n"
+        "    kept.append(tg.ones(1000, device='cuda')) if LEAK else tg.ones(9, device='cuda')\n"
+    )
+    text = file.read_text()
+    for leak, workers, status in ((True, "2", "failed"), (False, "0", "ok")):
+        file.write_text(f"LEAK = {leak}\n{text}")
+        done = suite.tests("cuda", 120, [str(file), "-n", workers, "--rootdir", str(tmp_path)])
+        assert done["status"] == status and done["counts"] == {"passed": 4}, done
+        assert len(done["bytes left"]) == max(int(workers), 1)
+        assert (sum(done["bytes left"]) >= 16_000) is leak
+
+
 def test_the_tests_with_cuda_in_their_names_are_chosen_unless_all_are():
     assert "cuda" in suite.pytest_words("cuda", 1) and "not slow" in suite.pytest_words("cuda", 1)
     assert "-k" not in suite.pytest_words("all", 1)
@@ -232,9 +255,21 @@ def test_the_sanitizer_is_found_run_and_counted(tmp_path, monkeypatch, count, st
     options = gpu_check.arguments(["--out", str(tmp_path), "--quick"])
     context = gpu_check.Context(options, report.Report(tmp_path, GPU, {}))
     monkeypatch.setattr(suite, "TOOLS", ("memcheck",))
-    found = gpu_check.run_sanitizer(context, 12)
+    found = gpu_check.run_sanitizer(context, 120)
     assert found["status"] == status, found
-    assert found["tools"]["memcheck"]["findings"] == count
+    assert found["tools"]["memcheck"]["findings"] == count and found["tools"]["memcheck"]["whole"]
+
+
+def test_a_sanitizer_that_ran_out_of_time_has_not_found_all_well(tmp_path, monkeypatch):
+    rows = [["of", 90], ["next", 40], ["cases", 40]]
+
+    def run(task, options, seconds, prefix, env):
+        Path(prefix[prefix.index("--log-file") + 1]).write_text("ERROR SUMMARY: 0 errors")
+        return {"status": "ok", "rows": rows, "seconds": 1}
+
+    monkeypatch.setattr(suite, "run", run)
+    found = suite.sanitized("memcheck", "tool", 10, 1)
+    assert found["status"] == "timeout" and "40 of 90" in found["error"] and not found["whole"]
 
 
 def test_summaries_of_each_tool_are_read():

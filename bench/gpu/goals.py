@@ -71,9 +71,12 @@ def left(rows: Rows) -> Any:
 
 
 def findings(rows: Rows) -> Any:
-    tools = rows.get("tools") or {}
-    counts = [number(tool.get("findings")) for tool in tools.values()]
-    return sum(counts) if len(counts) == 3 and None not in counts else None  # type: ignore
+    """Of all three tools; None is no count, and 0 counts only where every case was run."""
+    tools = (rows.get("tools") or {}).values()
+    counts = [number(tool.get("findings")) for tool in tools]
+    whole = len(counts) == 3 and None not in counts and all(tool.get("whole") for tool in tools)
+    total = sum(count for count in counts if count is not None)
+    return total if whole or total else None
 
 
 def beyond(rows: Rows) -> Any:

@@ -88,6 +88,11 @@ def sanitized(tool: str, program: str, seconds: float, step: int) -> dict[str, A
     if result["findings"] is None:
         result.setdefault("error", "the tool wrote no summary")
         result["status"] = done["status"] if done["status"] != "ok" else "failed"
+    rows = result["rows"]
+    result["whole"] = rows.get("next") is not None and rows["next"] >= rows["of"]
+    if result["status"] == "ok" and not result["whole"]:
+        said = f"{rows.get('cases')} of {rows.get('of')} cases in time: raise --budget"
+        result |= {"status": "timeout", "error": said}
     if result["findings"] != 0:
         result["log"] = text[:TAIL]
     return result
