@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tritongrad as tg
+from tritongrad import svg
 from tritongrad.drawing import MOST, draw
 from tritongrad.layout import layered
 from tritongrad.pictures import image_grid
@@ -93,6 +94,59 @@ def test_what_cannot_be_drawn_is_refused():
         x = x + 1
     with pytest.raises(ValueError, match="too many to read"):
         draw(x)
+
+
+def residual() -> tuple[tg.Tensor, tg.nn.Module]:
+    """The loss of a network of over 20 operations and leaves, with an edge past many others."""
+    tg.manual_seed(0)
+    nn = tg.nn
+    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8), nn.LayerNorm(8))
+    x = tg.randn(4, 8)
+    out = x + net(x)
+    return nn.functional.cross_entropy(
+        out.mm(net[0].weight[:8]) * out, tg.tensor([0, 1, 2, 0])
+    ), net
+
+
+def test_a_graph_of_twenty_nodes_can_be_read():
+    """Words lie in their boxes, boxes clear of each other, and no edge runs below a box"""
+    for direction in ("down", "right"):
+        drawn = draw(*residual(), direction=direction)
+        assert len(drawn.boxes) >= 20
+        root = ET.fromstring(drawn.svg)
+        rects = []
+        for group in root.iter(f"{SVG}g"):
+            rect = group.find(f"{SVG}rect")
+            if rect is None:
+                continue
+            x, y, wide, tall = (float(rect.get(k)) for k in ("x", "y", "width", "height"))
+            rects.append((x, y, x + wide, y + tall))
+            for line in group.findall(f"{SVG}text"):
+                at, size = float(line.get("x")), float(line.get("font-size"))
+                half = svg.width_of(line.text, size) / 2
+                assert x < at - half and at + half < x + wide
+                assert y < float(line.get("y")) - 0.75 * size and float(line.get("y")) < y + tall
+        assert len(rects) == len(drawn.boxes)
+        for (a, b, c, d), (e, f, g, h) in itertools.combinations(rects, 2):
+            assert c < e or g < a or d < f or h < b
+        edges = [p.get("d") for p in root.iter(f"{SVG}path") if "C" in p.get("d", "")]
+        assert len(edges) == len(drawn.edges)
+        for x, y in itertools.chain.from_iterable(map(curve_points, edges)):
+            assert not any(a < x < c and b < y < d for a, b, c, d in rects)
+
+
+def curve_points(path: str) -> list[tuple[float, float]]:
+    """Points along the curves of a path, but for its two ends"""
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", path)]
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    found = []
+    for k in range(0, len(points) - 1, 3):
+        for t in np.linspace(0, 1, 21)[1:-1]:
+            weights = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3]
+            curve = zip(weights, points[k : k + 4], strict=True)
+            xs, ys = zip(*[(w * x, w * y) for w, (x, y) in curve], strict=True)
+            found.append((sum(xs), sum(ys)))
+    return found
 
 
 def random_graph(count: int, seed: int) -> list[tuple[int, int]]:
