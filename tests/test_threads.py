@@ -56,6 +56,13 @@ def test_a_mode_of_another_thread_does_not_leak():
         thread.join()
 
 
+def test_an_update_from_overlapping_memory_is_not_cut_among_threads():
+    x = tg.arange(1 << 20, dtype=tg.float32)
+    expected = x[1:].numpy() + x[:-1].numpy()
+    x[1:].add_(x[:-1])
+    np.testing.assert_array_equal(x[1:].numpy(), expected)
+
+
 def test_threads_record_and_differentiate_at_once():
     def work(i):
         for n in range(200):

@@ -31,8 +31,11 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
     operation: Op = entry.op  # type: ignore[attr-defined]
     name = operation.name + "_"
     signature = operation.signature
+    quick = _quick_writer(operation, write)
 
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and quick is not None and quick(input, args):
+            return input
         if not isinstance(input, Variable):
             raise TypeError(
                 f"{name}: argument 'input' must be a Tensor, got {type(input).__name__}"
@@ -53,6 +56,72 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
     method.__wrapped__ = operation.function  # type: ignore[attr-defined]  (shown by inspect)
     method.op = operation  # type: ignore[attr-defined]
     return method
+
+
+def _quick_writer(operation: Op, write: Callable | None) -> Callable | None:
+    """writer(input, args): write and say so, or leave it: an update of a parameter on the CPU.
+
+    That is an array of NumPy's, whole, changed by a number or one like it, not recorded.
+    """
+    if write is store_zero:
+        return _quick_zero
+    if operation.elementwise != "same" or len(operation.parameters) != 2:
+        return None
+    kernel: Any = None
+    name = operation.name + "_"
+
+    def writer(input: Any, args: tuple) -> bool:
+        nonlocal kernel
+        target = getattr(input, "_array", None)
+        if type(target) is not ndarray or len(args) != 1 or not isinstance(input, Variable):
+            return False
+        other: Any = args[0]
+        d = target.dtype
+        if not (d is FLOAT32 or d is FLOAT64):
+            return False
+        is_tensor = type(other) is not float and type(other) is not int
+        b = getattr(other, "_array", None) if is_tensor else zero_dim(other, d)
+        if type(b) is not ndarray or b.dtype is not d:
+            return False
+        traced = input._node is not None or getattr(other, "_node", None) is not None
+        if traced and state.grad:
+            return False
+        flags = target.flags
+        if not (flags.c_contiguous and flags.writeable) or (is_tensor and b.shape != target.shape):
+            return False
+        cell = getattr(input, "_version", None)
+        if cell is INFERENCE:
+            return False
+        if kernel is None:
+            kernel = operation.cpu
+        if not isinstance(kernel, np.ufunc):
+            return False
+        if target.size >= large.LARGE:
+            quiet(large.store, kernel, target, b)
+        else:
+            quiet(functools.partial(kernel, out=target), target, b)
+        if cell is not None:
+            cell[0] += 1
+            cell[2] = name
+        return True
+
+    return writer
+
+
+def _quick_zero(input: Any, args: tuple) -> bool:
+    """The same for zero_()."""
+    target = getattr(input, "_array", None)
+    if type(target) is not ndarray or args or (input._node is not None and state.grad):
+        return False
+    flags = target.flags
+    cell = getattr(input, "_version", None)
+    if not (flags.c_contiguous and flags.writeable) or cell is INFERENCE:
+        return False
+    target.fill(0)
+    if cell is not None:
+        cell[0] += 1
+        cell[2] = "zero_"
+    return True
 
 
 def run_inplace(operation: Op, name: str, args: tuple, write: Callable | None = None) -> Any:

@@ -42,12 +42,11 @@ def zero_dim(number: float, dtype: np.dtype) -> Any:
 
 def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     """The operands as arrays and numbers of one dtype, and the kernel for their device."""
+    if operation.check is None:
+        quick = same_floats(operation.conditions, operands)
+        if quick is not None:
+            return quick, operation.cpu
     arrays = [_array_of(operation, i, x) for i, x in enumerate(operands)]
-    quick = _same_floats(operation, arrays) if operation.check is None else None
-    if quick is not None:
-        if operation.check is not None:
-            operation.check(quick[-1].dtype, quick[operation.conditions :])
-        return quick, operation.cpu
     kinds = {type(a) for a in arrays if hasattr(a, "dtype")}
     if len(kinds) > 1:
         arrays = [_as_number(a) for a in arrays]  # 0-d CPU tensors go anywhere, as numbers do
@@ -78,29 +77,37 @@ def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     return arrays, kernel
 
 
-def _same_floats(operation: Op, arrays: list) -> list | None:
-    """The operands as they are if all are NumPy's, of one of the common dtypes, or numbers."""
+def same_floats(conditions: int, operands: tuple) -> list | None:
+    """The arrays of operands that are all NumPy's, of one of the common dtypes, or numbers.
+
+    None if they are anything else. So many of the first must be masks.
+    """
     dtype = None
-    result = []
-    for a in arrays[operation.conditions :]:
-        if type(a) is ndarray:
-            d = a.dtype
-            if d is not dtype:
-                if dtype is not None or not (d is FLOAT32 or d is FLOAT64):
-                    return None
-                dtype = d
-        elif type(a) is not float and type(a) is not int:
+    arrays: list = []
+    for x in operands:
+        if type(x) is float or type(x) is int:
+            arrays.append(x)
+            continue
+        a: Any = getattr(x, "_array", None)
+        if type(a) is not ndarray:
             return None
+        arrays.append(a)
+        d = a.dtype
+        if len(arrays) <= conditions:
+            if d != BOOL:
+                return None
+        elif d is not dtype:
+            if dtype is not None or not (d is FLOAT32 or d is FLOAT64):
+                return None
+            dtype = d
     if dtype is None:
         return None
     for i, a in enumerate(arrays):
-        if i < operation.conditions:
-            if type(a) is not ndarray or a.dtype != BOOL:
+        if type(a) is not ndarray:
+            if i < conditions:
                 return None
-            result.append(a)
-        else:
-            result.append(a if type(a) is ndarray else zero_dim(a, dtype))
-    return result
+            arrays[i] = zero_dim(a, dtype)
+    return arrays
 
 
 def _array_of(operation: Op, position: int, x: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from . import loop
 from .modes import state
 from .variable import Variable, edge_of, registry, wrap
@@ -33,6 +35,8 @@ def initial_gradient(t: Any, gradient: Any) -> Any:
                 "grad can be implicitly created only for scalar outputs, got shape "
                 f"{list(t._array.shape)}: pass gradient=, or reduce it, as with sum()"
             )
+        if type(t._array) is np.ndarray:
+            return wrap(np.ones(t._array.shape, t._array.dtype))
         return t.new_ones(t.shape)
     if not isinstance(gradient, Variable):
         raise TypeError(

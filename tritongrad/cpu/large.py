@@ -20,7 +20,12 @@ BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay i
 
 def fits(arrays: list) -> bool:
     """Whether these operands are NumPy's and one of them is large."""
-    return all(type(a) is np.ndarray for a in arrays) and any(a.size >= LARGE for a in arrays)
+    large = False
+    for a in arrays:
+        if type(a) is not np.ndarray:
+            return False
+        large = large or a.size >= LARGE
+    return large
 
 
 def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
@@ -86,8 +91,9 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
 
 def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
     """kernel(target, other, out=target) for a large contiguous target, by the team."""
-    if target.size < SPLIT or _common_shape((target, other)) is None:
-        kernel(target, other, out=target)
+    apart = other is target or not np.may_share_memory(target, other)
+    if target.size < SPLIT or not apart or _common_shape((target, other)) is None:
+        kernel(target, other, out=target)  # where they overlap, NumPy takes a copy
         return
     a = target.reshape(-1)
     b = other.reshape(-1) if other.ndim else other

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.autograd.modes import shared_quiet, state
+from tritongrad.autograd.modes import quiet, shared_quiet, state
 from tritongrad.autograd.quick import trace_two
-from tritongrad.autograd.variable import INFERENCE, Variable, new, registry
+from tritongrad.autograd.variable import INFERENCE, Variable, new, registry, wrap
 from tritongrad.calling import into, publish
 from tritongrad.cpu.linalg import multiply
 from tritongrad.dtype import BOOL, BY_NUMPY, FLOAT32
@@ -20,6 +20,7 @@ from tritongrad.samples import Rand
 from .dims import tensor
 
 Tensor = Any
+ndarray = np.ndarray
 
 MATRICES = [
     (Rand((3, 4)), Rand((4, 2))),
@@ -76,7 +77,23 @@ def mm(input: Tensor, mat2: Tensor):
     return input, mat2, Setting.precision
 
 
-mm.vjp(input=lambda g, mat2: mm(g, mat2.t()), mat2=lambda g, input: mm(input.t(), g))
+def _by_transpose(g, mat2):
+    """g mat2.T"""
+    a, b = g._array, mat2._array
+    if type(a) is type(b) is ndarray and a.dtype is FLOAT32 and not state.grad:
+        return wrap(quiet(multiply, a, b.T))
+    return mm(g, mat2.t())
+
+
+def _transpose_by(g, input):
+    """input.T g"""
+    a, b = input._array, g._array
+    if type(a) is type(b) is ndarray and a.dtype is FLOAT32 and not state.grad:
+        return wrap(quiet(multiply, a.T, b))
+    return mm(input.t(), g)
+
+
+mm.vjp(input=_by_transpose, mat2=_transpose_by)
 _mm = mm
 
 

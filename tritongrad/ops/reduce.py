@@ -9,7 +9,7 @@ import numpy as np
 
 from tritongrad.autograd.modes import shared_quiet, state
 from tritongrad.autograd.quick import trace_two
-from tritongrad.autograd.variable import INFERENCE, new, registry
+from tritongrad.autograd.variable import INFERENCE, new, registry, wrap
 from tritongrad.calling import publish
 from tritongrad.dtype import FLOAT32, FLOAT64, as_dtype, is_float
 from tritongrad.op import op
@@ -64,7 +64,14 @@ def sum_of_all(input: Tensor, shape=None):
     return floating("sum", input), tuple(input.shape)
 
 
-sum_of_all.vjp(input=lambda g, shape: g.expand(shape))
+def _everywhere(g, shape):
+    """The one gradient at every element, without a copy."""
+    if type(g._array) is np.ndarray and not state.grad:
+        return wrap(ndarray(shape, g._array.dtype, g._array, 0, (0,) * len(shape)))
+    return g.expand(shape)
+
+
+sum_of_all.vjp(input=_everywhere)
 sum_of_all.op.node_name, _sum.op.node_name = "SumBackward0", "SumBackward1"
 ndarray, empty = np.ndarray, np.empty
 add_up: Any = np.add.reduce
