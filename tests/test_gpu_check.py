@@ -229,3 +229,14 @@ def test_kernels_launch_on_the_stand_in_and_go_on_after_a_death(tmp_path, monkey
     found = gpu_check.run_kernels(context, 60)
     assert found["cases"] == found["of"] == 9 and found["status"] == "failed"
     assert set(found["failures"]) == {"third", "x"}
+
+
+def test_the_manual_names_every_part_question_and_figure():
+    manual = (ROOT / "docs" / "gpu.md").read_text()
+    for part in gpu_check.PARTS:
+        assert f"\n| `{part}` | " in manual
+    for name, asked in probes.every().items():
+        assert f"\n| `{name}` | {asked.question} | " in manual
+    for goal in goals.GOALS:
+        row = f"\n| {goal.figure} | {goal.against} | {goal.sign} {goal.bound:g} | "
+        assert row in manual

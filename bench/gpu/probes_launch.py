@@ -29,6 +29,24 @@ def cubin_loads() -> Answer:
     return good, {"triton": triton.__version__, "elf_abi": list(cubin[7:9]), "bytes": len(cubin)}
 
 
+@probe("Does code of the older assembler load, should the driver refuse the newer one's?")
+def older_assembler() -> Answer:
+    import tempfile
+    from pathlib import Path
+
+    import triton
+
+    from bench.gpu import isolate
+
+    assembler = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "ptxas"
+    with tempfile.TemporaryDirectory(prefix="gpu-check-") as place:
+        env = {"TRITON_PTXAS_BLACKWELL_PATH": str(assembler), "TRITONGRAD_CACHE_DIR": place}
+        env |= {"TRITON_CACHE_DIR": place}
+        done = isolate.run("bench.gpu.probes:ask", "cubin_loads", 50, env=env)
+    row = dict(done["rows"]).get("cubin_loads", {})
+    return row.get("verdict") == "yes", {"seen": row.get("result"), "error": done.get("error")}
+
+
 @probe("Do parameters of all kinds arrive that are passed by the address of their addresses?")
 def int_address_parameters() -> Answer:
     from bench.gpu.probe_kernels import mixed
