@@ -66,15 +66,14 @@ def rebase(t: Variable, node: Any) -> None:
         view.node = node
         view.seen = cell[1]
         child = view.parent
-        if node is not None or old_edge is not None:
-            node = CopySlices((old_edge, node), view, child._array)
+        node = CopySlices((old_edge, node), view, child._array)
     carry_kept(child._node, node)
     child._node = node
 
 
 def carry_kept(old: Any, node: Any) -> None:
     """A tensor that keeps its gradient keeps that of what it is now."""
-    if node is None or not isinstance(old, Node) or not old.hooks:
+    if not isinstance(old, Node) or not old.hooks:
         return
     for key, hook in list(old.hooks.items()):
         if type(hook) is KeepGrad:

@@ -120,9 +120,7 @@ class Pass:
             hooks = getattr(leaf, "_hooks", None)
             if hooks:
                 g = _run_hooks(hooks, g, "AccumulateGrad")
-            if wanted is not None:
-                if key not in wanted:
-                    continue
+            if wanted is not None:  # only leaves that are wanted come here
                 self.found[key] = g
             if accumulate:
                 accumulate_grad(leaf, g, self.create_graph)
@@ -152,9 +150,13 @@ def sum_to_shape(g: Any, shape: tuple) -> Any:
     """The sum of g over the dims along which `shape` was broadcast to g's shape."""
     extra = g.ndim - len(shape)
     dims = [d for d in range(g.ndim) if d < extra or (shape[d - extra] == 1 and g.shape[d] != 1)]
-    if dims:
-        g = g.sum(dims, keepdim=True)
-    return g.reshape(shape) if extra else g
+    total = g.sum(dims, keepdim=True) if dims else g
+    if total.shape[max(extra, 0) :] != shape:
+        raise RuntimeError(
+            f"backward: a formula gave a gradient of shape {list(g.shape)} for an input of shape "
+            f"{list(shape)}: its shape must be that of the input, or one that broadcasting made"
+        )
+    return total.reshape(shape) if extra else total
 
 
 def accumulate_grad(leaf: Any, g: Any, create_graph: bool) -> None:
