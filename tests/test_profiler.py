@@ -7,6 +7,7 @@ import threading
 import types
 
 import pytest
+from standin import run
 
 import tritongrad as tg
 from tritongrad import nn, optim
@@ -178,6 +179,32 @@ def test_device_times_have_columns_and_rows_of_their_own(tmp_path):
     prof.export_chrome_trace(tmp_path / "t.json")
     rows = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
     assert [r["dur"] for r in rows if r.get("tid") == "device"] == [10.0, 11.0]
+
+
+def test_a_gpu_is_timed_by_marks_in_its_stream():
+    """On the stand-in for the driver, where a quarter of a millisecond passes from mark to mark"""
+    told = run(
+        """
+        import tritongrad as tg
+        t = tg.ones(2, 3, device="cuda")
+        with tg.profiler.profile() as prof:
+            with tg.profiler.record_function("both"):
+                u = t.t().contiguous()
+                tg.ones(4)
+        for e in prof.events():
+            print(e.name, e.device_time, e.self_device_time, e.marks)
+        print("Self device" in prof.key_averages().table())
+        with tg.profiler.profile() as prof:
+            with tg.cuda.graph(tg.cuda.CUDAGraph()):
+                t.t().contiguous()
+        print({e.device_time for e in prof.events()})
+        """
+    )
+    lines = told.splitlines()
+    assert lines[:2] == ["both 2000.0 1000.0 None", "t 250.0 250.0 None"]
+    assert lines[2:4] == ["contiguous 750.0 500.0 None", "clone 250.0 250.0 None"]
+    assert lines[4] == "ones None 0.0 None"
+    assert lines[-2:] == ["True", "{None}"]
 
 
 def test_the_trace_is_what_chrome_reads(tmp_path):
