@@ -197,3 +197,49 @@ print("MemFreeHost" in lib.fake_log().decode())
         "[0. 1. 2. 3. 4.] [0. 1. 2. 3. 4.]",
         "True",
     ]
+
+
+def test_indices_and_classes_are_checked_when_the_graph_is_asked():
+    told = run(
+        """
+        import tritongrad as tg
+        from tritongrad import nn
+        from tritongrad.cuda.nn import check_targets
+        from tritongrad.cuda.picking import check_found
+        words = tg.tensor([[0, 1], [2, 3]], device="cuda")
+        table = tg.randn(5, 4, device="cuda", requires_grad=True)
+        device = gpu()
+        def step():
+            logits = nn.functional.embedding(words, table)
+            loss = nn.functional.cross_entropy(logits.reshape(4, 4), words.reshape(4))
+            loss.backward()
+            return loss
+        g = tg.cuda.CUDAGraph()
+        print(device.capturing)
+        with tg.cuda.graph(g):
+            print(device.capturing)
+            loss = step()
+        print(device.capturing, len(g.capture.checks) >= 2)
+        g.replay()
+        wrong, labels = on_gpu(np.array([3])), on_gpu(np.array([0, 1, 2, 9]))
+        for look in (lambda: check_targets(wrong, labels, 5),
+                     lambda: device.verify(lambda: check_found(wrong, labels, "take", 1, 6))):
+            h = tg.cuda.CUDAGraph()
+            with tg.cuda.graph(h):
+                y = table + 1.0
+                look()
+            h.replay()
+            try:
+                h.check()
+            except IndexError as error:
+                print(error)
+        """
+    )
+    assert told.splitlines() == [
+        "False",
+        "True",
+        "False True",
+        "cross_entropy: target 9 of row 3 is out of bounds for 5 classes; targets go from 0 to "
+        "classes - 1, and ignore_index leaves a row out",
+        "take: index 9 is out of bounds for dimension 1 with size 6",
+    ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from tritongrad.cuda.array import DeviceArray, copyto, empty, from_numpy
+from tritongrad.cuda import inplace
+from tritongrad.cuda.array import DeviceArray, copyto, empty
 from tritongrad.cuda.moving import zeros
 
 
@@ -14,7 +13,7 @@ def fill(x: DeviceArray, value: Any) -> DeviceArray:
     """One value in the shape of x."""
     out = empty(x.shape, x.dtype, x.device)
     if not isinstance(value, DeviceArray):
-        value = from_numpy(np.full((), value, x.dtype), x.device)
+        return inplace.fill(out, value)
     copyto(out, value)
     return out
 

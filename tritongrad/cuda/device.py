@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ class Device:
     keep: Any  # arrays that are used without a launch ->
     launch: Any  # kernel, grid, args, options, constexprs ->
     synchronize: Any
+    capturing = False  # whether what this thread queues is recorded instead of run: nothing to read
     # What a GPU has; only host code for a GPU asks.
     memory: Any
     properties: dict[str, int]
@@ -98,6 +100,13 @@ class Device:
 
     def __init__(self, index: int) -> None:
         self.index = index
+
+    def verify(self, look: Callable[[], None]) -> None:
+        """Call look, which waits for results and raises if they are wrong.
+
+        Of work that is recorded there are none: there CUDAGraph.check() calls it, after a replay.
+        """
+        look()
 
     def __repr__(self) -> str:
         return self.kind if self.kind == "interpret" else f"{self.kind}:{self.index}"

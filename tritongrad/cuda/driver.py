@@ -30,6 +30,14 @@ ADVICE = {
     "CUDA_ERROR_NO_DEVICE": "no GPU is visible: look at CUDA_VISIBLE_DEVICES and nvidia-smi",
     "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": "the kernel module and libcuda differ: reboot",
 }
+PROPERTIES = {
+    "major": "COMPUTE_CAPABILITY_MAJOR",
+    "minor": "COMPUTE_CAPABILITY_MINOR",
+    "multiprocessors": "MULTIPROCESSOR_COUNT",
+    "max_shared": "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN",
+    "max_threads": "MAX_THREADS_PER_BLOCK",
+    "max_registers": "MAX_REGISTERS_PER_BLOCK",
+}
 FORKED = (
     "cuda: this process was forked after CUDA had been initialised, and CUDA does not survive a "
     "fork; start it with multiprocessing.get_context('spawn') instead"
@@ -94,6 +102,17 @@ def device_count() -> int:
     if _owner == os.getpid():
         return _count
     return _count if status()[0] else 0
+
+
+def properties(device: Any) -> dict[str, int]:
+    """What host code asks of a GPU, by the names of PROPERTIES."""
+    cu = initialise()
+
+    def value(key: str) -> int:
+        attribute = getattr(cu.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{key}")
+        return check(cu.cuDeviceGetAttribute(attribute, device), "cuDeviceGetAttribute", key)
+
+    return {name: value(key) for name, key in PROPERTIES.items()}
 
 
 def failed(call: str, code: Any, doing: str = "") -> CudaError:

@@ -6,7 +6,7 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cuda.bindings.driver as cu
@@ -18,15 +18,6 @@ from tritongrad.cuda.device import POISON, Block, Device, HeldStorage, Storage, 
 from tritongrad.cuda.memory import Memory
 from tritongrad.cuda.pinned import mark_used, pinned_owner
 from tritongrad.cuda.streams import POOLED, Lane, after, new_lane
-
-ATTRIBUTES = {
-    "major": "COMPUTE_CAPABILITY_MAJOR",
-    "minor": "COMPUTE_CAPABILITY_MINOR",
-    "multiprocessors": "MULTIPROCESSOR_COUNT",
-    "max_shared": "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN",
-    "max_threads": "MAX_THREADS_PER_BLOCK",
-    "max_registers": "MAX_REGISTERS_PER_BLOCK",
-}
 
 
 class CudaDevice(Device):
@@ -48,7 +39,7 @@ class CudaDevice(Device):
         self.context = driver.check(retained, "cuDevicePrimaryCtxRetain")
         driver.check(cu.cuCtxSetCurrent(self.context), "cuCtxSetCurrent")
         here.device = here.lane = None  # what was bound before in this thread no longer is
-        self.properties = {name: self._attribute(key) for name, key in ATTRIBUTES.items()}
+        self.properties = driver.properties(self.handle)
         self.capability = (self.properties["major"], self.properties["minor"])
         self.arch = self.capability[0] * 10 + self.capability[1]
         self.lane = new_lane(self)
@@ -60,11 +51,6 @@ class CudaDevice(Device):
         self.capture: Any = None  # the graph being captured, if any
         self.memory = Memory(self, cu)
         self.synchronous = os.environ.get("TRITONGRAD_SYNC") == "1"
-
-    def _attribute(self, key: str) -> int:
-        attribute = getattr(cu.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{key}")
-        result = cu.cuDeviceGetAttribute(attribute, self.handle)
-        return driver.check(result, "cuDeviceGetAttribute", key)
 
     def name(self) -> str:
         raw = driver.check(cu.cuDeviceGetName(128, self.handle), "cuDeviceGetName")
@@ -176,6 +162,15 @@ class CudaDevice(Device):
             driver.check(code, "cuMemsetD8Async")
         memory.be_careful()
         return True
+
+    @property
+    def capturing(self) -> bool:  # type: ignore[override]  (it changes, and differs by thread)
+        """Whether what this thread queues is recorded into a graph: nothing can be read then."""
+        return here.lanes.get(self, self.lane).capture is not None
+
+    def verify(self, look: Callable[[], None]) -> None:
+        capture = here.lanes.get(self, self.lane).capture
+        look() if capture is None else capture.checks.append(look)
 
     def record(self, capture: Any) -> None:
         """Begin or, with None, end recording a graph."""

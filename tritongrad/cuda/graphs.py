@@ -40,6 +40,7 @@ class Capture:
         self.deferred: list[tuple[Any, int, int]] = []  # older memory freed while recording
         self.kept: set = set()
         self.host: list = []  # what uploads read again at every replay
+        self.checks: list[Callable[[], None]] = []  # what would have waited, and raised
         self.open = True
 
     def keep(self, *storages: Any) -> None:
@@ -71,6 +72,7 @@ class Capture:
         """Give all memory back; only once the graph cannot run any more."""
         self.kept.clear()
         self.host.clear()
+        self.checks.clear()
         memory = self.lane.device.memory
         for home, size, block in self.deferred:
             if not home.give(size, block):
@@ -158,6 +160,18 @@ class CUDAGraph:
         lane = current_lane(self.capture.lane.device)
         lane.device.ready()
         check(cu.cuGraphLaunch(self.executable, lane.handle), "cuGraphLaunch")
+
+    def check(self) -> None:
+        """Wait for the last replay, and raise if one of its indices or classes was out of range.
+
+        An operation that checks its indices waits for the answer, which a recording cannot: a
+        replay takes place 0 for each wrong index, leaves rows of wrong classes out of
+        cross_entropy, and says nothing until it is asked here.
+        """
+        if self.capture is not None and self.executable is not None:
+            self.capture.lane.device.synchronize()
+            for look in self.capture.checks:
+                look()
 
     def reset(self) -> None:
         """Forget the recorded work and give its memory back."""

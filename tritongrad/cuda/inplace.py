@@ -6,11 +6,6 @@ from tritongrad.cuda.array import DeviceArray
 from tritongrad.cuda.elementwise import elementwise
 
 
-def zero(x: DeviceArray) -> DeviceArray:
-    """x = 0"""
-    return fill(x, 0)
-
-
 def fill(x: DeviceArray, value: float) -> DeviceArray:
     """x = value, in x's dtype"""
     return elementwise("positive", value, out=x)

@@ -177,18 +177,18 @@ def cross_entropy_backward(
 
 
 def check_targets(wrong: DeviceArray, target: DeviceArray, classes: int) -> None:
-    """IndexError for a class that does not exist; while a graph is captured nothing can be read."""
-    if getattr(wrong.device, "capturing", False):
-        return
-    rows = target.size
-    bad = wrong.numpy()
-    if (bad < rows).any():
-        row = int(bad.min())
-        label = target.reshape((-1,))[row : row + 1].numpy()[0]
-        raise IndexError(
-            f"cross_entropy: target {label} of row {row} is out of bounds for {classes} classes; "
-            "targets go from 0 to classes - 1, and ignore_index leaves a row out"
-        )
+    """IndexError for a class that does not exist; of a recording, when the graph is asked."""
+
+    def look() -> None:
+        row = int(wrong.numpy().min())
+        if row < target.size:
+            label = target.reshape((-1,))[row].numpy()
+            raise IndexError(
+                f"cross_entropy: target {label} of row {row} is out of bounds for {classes} "
+                "classes; targets go from 0 to classes - 1, and ignore_index leaves a row out"
+            )
+
+    wrong.device.verify(look)
 
 
 def along(x: DeviceArray, dim: int) -> tuple[Matrix, DeviceArray]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tritongrad.cuda.array import DeviceArray, copyto, empty, from_numpy
 from tritongrad.cuda.launch import launch
+from tritongrad.errors import OutOfRange
 
 BLOCK = {"cuda": 1024, "interpret": 65536}
 
@@ -145,7 +146,7 @@ def linear(
     out: DeviceArray | None = None,
     low: int | None = None,
 ) -> DeviceArray:
-    """index * stride (added to out), checked: this waits for the device."""
+    """index * stride (added to out), checked: this waits for the device, unless it records."""
     from tritongrad.kernels import index as kernels
 
     if not index.contiguous:
@@ -159,17 +160,19 @@ def linear(
         bad = empty((programs,), np.dtype(np.int64), index.device)
         args = (index.size, -size if low is None else low, size, stride)
         launch(kernels.linear, (programs,), out, bad, index, *args, ADD=add, BLOCK=block)
-        first = int(bad.numpy().min())
-        if first < index.size:
-            value = index.reshape((index.size,))[first].numpy()
-            raise out_of_range(op, int(value), axis, size)
+        index.device.verify(lambda: check_found(bad, index, op, axis, size))
     return out
 
 
-def out_of_range(op: str, index: int, axis: int, size: int) -> Exception:
-    """PyTorch's classes: RuntimeError of operations that take an index of the input's rank."""
-    error = RuntimeError if op.startswith(("gather", "scatter")) else IndexError
-    return error(f"{op}: index {index} is out of range for dimension {axis} of size {size}")
+def check_found(bad: DeviceArray, index: DeviceArray, op: str, axis: int, size: int) -> None:
+    """Raise for the first index out of range that the programs of `linear` have found."""
+    first = int(bad.numpy().min())
+    if first < index.size:
+        raise out_of_range(op, int(index.reshape((index.size,))[first].numpy()), axis, size)
+
+
+def out_of_range(op: str, index: int, axis: int, size: int) -> OutOfRange:
+    return OutOfRange(f"{op}: index {index} is out of bounds for dimension {axis} with size {size}")
 
 
 def as_array(value: Any, dtype: np.dtype, like: DeviceArray) -> DeviceArray:

@@ -4,7 +4,6 @@ import numpy as np
 
 from tritongrad.cpu import random as host
 from tritongrad.cuda.array import empty, from_numpy
-from tritongrad.cuda.device import here
 from tritongrad.cuda.launch import launch
 from tritongrad.kernels import random as kernels
 
@@ -15,7 +14,7 @@ used = host.used
 
 def refuse_in_capture(device):
     """A seed and an offset are fixed when a graph is recorded: its replays would all draw alike."""
-    if device.kind == "cuda" and here.lanes.get(device, device.lane).capture is not None:
+    if device.capturing:
         raise RuntimeError(
             "random: drawn while a CUDA graph is recorded, these numbers would be the same at "
             "every replay; draw them outside and copy them in: make x before the recording, use "
