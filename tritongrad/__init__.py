@@ -146,7 +146,6 @@ from .ops.linalg import matmul as matmul
 from .ops.linalg import mm as mm
 from .ops.linalg import mv as mv
 from .ops.linalg import outer as outer
-from .ops.linalg import spmm as spmm
 from .ops.linalg import trace as trace
 from .ops.masks import argwhere as argwhere
 from .ops.masks import masked_fill as masked_fill
@@ -284,6 +283,7 @@ tensor = _create.tensor  # the function, not the module of that name
 absolute, clip, divide, multiply, negative, subtract = abs, clamp, div, mul, neg, sub
 true_divide, moveaxis, swapaxes, swapdims = div, movedim, transpose, transpose
 newaxis = None
+spmm = mm  # the first matrix may be sparse in PyTorch; here every one is dense
 float = float32
 double = float64
 half = float16

@@ -130,12 +130,6 @@ def mm(input, mat2, *, out=None):
 publish(mm, _mm.op)
 
 
-@front()
-def spmm(input, mat2):
-    """`mm`, by the name that it has where the first matrix is sparse; here every one is dense."""
-    return mm(input, mat2)
-
-
 @op(samples=BATCHES)
 def bmm(input: Tensor, mat2: Tensor):
     """Matrix products of the pairs of two batches (b, n, k) and (b, k, m)."""
