@@ -6,8 +6,10 @@ import numpy as np
 
 from tritongrad.dtype import FLOAT32, FLOAT64
 
-from .nn import wide
-from .reduce import logsumexp, total
+from .nn import log_sums, wide
+from .pool import empty
+from .rows import column, in_blocks
+from .totals import total
 
 Array = np.ndarray
 
@@ -32,13 +34,19 @@ def cross_entropy_forward(
     """The loss of every row, its weight, and the logarithm of the sum of its e ** x."""
     counts, index, own = _targets(x, target, weight, ignore_index)
     acc = FLOAT64 if x.dtype == FLOAT64 else FLOAT32
-    lse = logsumexp(wide(x), (1,), False)
-    loss = (1 - label_smoothing) * own * (lse.astype(FLOAT64) - x[np.arange(len(index)), index])
+    shift, logs = log_sums(np.ascontiguousarray(wide(x)))
+    away = shift.astype(FLOAT64) - x[np.arange(len(index)), index]  # small beside the sum of them
+    loss = (1 - label_smoothing) * own * (logs + away)
+    lse = logs + shift
     if label_smoothing:
         heavy = np.ones(x.shape[1]) if weight is None else weight.astype(FLOAT64)
         rest = heavy.sum() * lse - total(x.astype(FLOAT64) * heavy, (1,))
         loss = loss + label_smoothing / x.shape[1] * rest
-    return np.where(counts, loss, 0).astype(x.dtype), np.where(counts, own, 0).astype(acc), lse
+    return (
+        np.where(counts, loss, 0).astype(x.dtype),
+        np.where(counts, own, 0).astype(acc),
+        lse.astype(acc),
+    )
 
 
 def cross_entropy_backward(
@@ -51,13 +59,32 @@ def cross_entropy_backward(
     lse: Array,
 ) -> Array:
     counts, index, own = _targets(x, target, weight, ignore_index)
-    share = label_smoothing / x.shape[1]
-    heavy = np.ones(x.shape[1], FLOAT64) if weight is None else weight.astype(FLOAT64)
-    own = (1 - label_smoothing) * own.astype(FLOAT64)
-    out = np.exp(x.astype(FLOAT64) - lse.astype(FLOAT64)[:, None])
-    out *= (own + share * heavy.sum())[:, None]
+    grad = np.where(counts, grad, 0).astype(FLOAT64)
     if label_smoothing:
-        out -= share * heavy
+        heavy = np.ones(x.shape[1], FLOAT64) if weight is None else weight.astype(FLOAT64)
+        rest = heavy * (label_smoothing / x.shape[1])
+        return _smoothed_backward(grad, x, index, (1 - label_smoothing) * own, rest, lse)
+    factor = own * grad
+    wider = np.ascontiguousarray(wide(x))
+    out = empty(x.shape, wider.dtype)
+
+    def work(i: int, j: int) -> None:
+        block = out[i:j]
+        np.exp(np.subtract(wider[i:j], column(lse[i:j], block.dtype), out=block), out=block)
+        np.multiply(block, column(factor[i:j], block.dtype), out=block)
+        block[np.arange(j - i), index[i:j]] -= factor[i:j]
+
+    in_blocks(x.shape[0], x.shape[1], work)
+    return out.astype(x.dtype, copy=False)
+
+
+def _smoothed_backward(
+    grad: Array, x: Array, index: Array, own: Array, rest: Array, lse: Array
+) -> Array:
+    """The same in float64, with weights of all classes beside which e ** x would lose digits."""
+    out = np.exp(x.astype(FLOAT64) - lse.astype(FLOAT64)[:, None])
+    out *= (own + rest.sum())[:, None]
+    out -= rest
     out[np.arange(len(index)), index] -= own
-    out *= np.where(counts, grad, 0).astype(FLOAT64)[:, None]
+    out *= grad[:, None]
     return out.astype(x.dtype, copy=False)

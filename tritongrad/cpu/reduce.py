@@ -1,7 +1,7 @@
 """Reductions on NumPy: wide accumulators, and an order of summation that only the shape decides.
 
-float32 and the half types are summed in float64 and rounded once: |error| <= 2u sum|x| at any
-length, strided or expanded, where NumPy's own float32 sum only holds that for contiguous rows.
+float32 and the half types are summed in float64 (totals.py) and rounded once, strided or expanded,
+where NumPy's own float32 sum only holds |error| <= 2u sum|x| for contiguous rows.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ import numpy as np
 
 from tritongrad.dtype import FLOAT32, FLOAT64, INT64
 
+from .totals import add, total
+
 Array = np.ndarray
-add: Any = np.add.reduce  # NumPy's stubs do not know positional keepdims and out
-multiply: Any = np.multiply.reduce
+multiply: Any = np.multiply.reduce  # NumPy's stubs do not know positional keepdims and out
 largest: Any = np.maximum.reduce
 smallest: Any = np.minimum.reduce
 some: Any = np.logical_or.reduce
 every: Any = np.logical_and.reduce
-BLOCK = 1 << 16  # elements converted at a time: they stay in the second-level cache
-LONG = 1 << 14  # a row is summed in pieces of this length
-HALVED = 512  # float32 elements: their halves are added first, which costs u sum|x| at most
-GROUP = 64  # rows of a column are summed in groups of this many
 
 
 def sum(x: Array, dim: tuple, keepdim: bool, dtype: np.dtype) -> Array:
@@ -50,104 +47,6 @@ def prod(x: Array, dim: tuple, keepdim: bool, dtype: np.dtype) -> Array:
 
 def _narrow(x: Array, dtype: np.dtype) -> Array:
     return np.asarray(x).astype(dtype, copy=False)
-
-
-def total(x: Array, dim: tuple, keepdim: bool = False) -> Array:
-    """The sum over dims in float64, in an order that the shape alone decides."""
-    if len(dim) == x.ndim:
-        return _full(x).reshape((1,) * x.ndim) if keepdim else _full(x)
-    if len(dim) == 1 and x.size <= BLOCK and x.shape[dim[0]] < GROUP:
-        after = math.prod(x.shape[dim[0] + 1 :])
-        if after > 1 or dim[0] == x.ndim - 1:  # what _columns and _rows come to
-            return add(x.astype(FLOAT64, "C", copy=False), dim, None, None, keepdim)
-    shape = x.shape
-    for first, last in _runs(dim):
-        if last > first and not x.flags.c_contiguous:
-            x = np.ascontiguousarray(x)
-        n = math.prod(shape[first : last + 1])
-        outer, inner = math.prod(shape[:first]), x.shape[last + 1 :]
-        x = x.reshape(outer, n, math.prod(inner)) if inner else x.reshape(outer, n)
-        add_up = _columns if inner else _rows
-        if x.dtype is FLOAT32 and n >= HALVED:
-            half = n // 2
-            x = add_up(x[:, :half] + x[:, half : 2 * half]) + add_up(x[:, 2 * half :])
-        else:
-            x = add_up(x)
-        x = x.reshape(shape[:first] + (1,) * (last - first + 1) + inner)
-    return x if keepdim else x.reshape([s for d, s in enumerate(shape) if d not in dim])
-
-
-def _runs(dim: tuple) -> list[tuple[int, int]]:
-    """Neighbouring dims as (first, last), the last run first: (0, 2, 3) gives (2, 3), (0, 0)."""
-    runs: list[tuple[int, int]] = []
-    for d in reversed(dim):
-        if runs and runs[-1][0] == d + 1:
-            runs[-1] = (d, runs[-1][1])
-        else:
-            runs.append((d, d))
-    return runs
-
-
-def _full(x: Array) -> Array:
-    """The sum of everything."""
-    if x.dtype == FLOAT64:
-        return np.asarray(add(x if x.flags.c_contiguous else x.reshape(-1), None))
-    if x.size < BLOCK or x.dtype != FLOAT32 or not x.flags.c_contiguous:
-        return np.asarray(add(x, None, FLOAT64))
-    # One float32 addition costs at most u sum|x| and halves what has to be widened.
-    flat = x.reshape(-1)
-    half = flat.size // 2
-    found = np.float64(0)
-    for start in range(0, half, BLOCK // 2):
-        stop = min(start + BLOCK // 2, half)
-        pairs = np.add(flat[start:stop], flat[half + start : half + stop])
-        found += add(pairs, None, FLOAT64)
-    return np.asarray(found + flat[2 * half :].sum(dtype=FLOAT64))
-
-
-def _rows(x: Array) -> Array:
-    """(rows, n) -> (rows,): each row by NumPy's pairwise sum of a contiguous copy in float64."""
-    rows, n = x.shape
-    if n > LONG:
-        pieces = n // LONG
-        parts = np.empty((rows, pieces + 1), FLOAT64)
-        whole = x[:, : pieces * LONG].reshape(rows * pieces, LONG)
-        parts[:, :-1] = _rows(whole).reshape(rows, pieces)
-        parts[:, -1] = _rows(x[:, pieces * LONG :])
-        return _rows(parts)
-    if x.size <= BLOCK:
-        return add(x.astype(FLOAT64, "C", copy=False), -1)
-    out = np.empty(rows, FLOAT64)
-    step = BLOCK // n
-    for start in range(0, rows, step):
-        block = x[start : start + step].astype(FLOAT64, "C", copy=False)
-        add(block, -1, None, out[start : start + step])
-    return out
-
-
-def _columns(x: Array) -> Array:
-    """(outer, n, inner) -> (outer, inner): from row to row, in groups, then the groups likewise."""
-    outer, n, inner = x.shape
-    if inner == 1:  # NumPy would sum a lone column pairwise, unlike one of several
-        return _columns(np.repeat(x, 2, -1))[:, :1]
-    if n > GROUP:
-        groups = n // GROUP
-        parts = np.empty((outer, groups + 1, inner), FLOAT64)
-        whole = x[:, : groups * GROUP].reshape(outer * groups, GROUP, inner)
-        parts[:, :-1] = _columns(whole).reshape(outer, groups, inner)
-        parts[:, -1] = _columns(x[:, groups * GROUP :])
-        return _columns(parts)
-    if x.size <= BLOCK:
-        return add(x.astype(FLOAT64, "C", copy=False), 1)
-    out = np.empty((outer, inner), FLOAT64)
-    step = max(BLOCK // (n * inner), 1)
-    width = max(BLOCK // n, 2)
-    for o in range(0, outer, step):
-        for i in range(0, inner - 1, width):  # never a lone last column
-            stop = inner if i + width >= inner - 1 else i + width
-            block = x[o : o + step, :, i:stop].astype(FLOAT64, "C", copy=False)
-            add(block, 1, None, out[o : o + step, i:stop])
-    return out
 
 
 def amax(x: Array, dim: tuple, keepdim: bool) -> Array:
