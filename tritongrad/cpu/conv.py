@@ -4,8 +4,9 @@ A plane is spread into a row with its padding, so that each tap of the kernel me
 at one distance: patches are long runs of it, copied a block at a time, and BLAS does the rest.
 """
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from . import blas
 from .pool import empty
 from .team import cuts, team
 
-BLOCK = 1 << 17  # elements of patches made at a time: with their products they stay in L2
+BLOCK = 1 << 18  # elements of patches made at a time: with their products they stay in L2
 SPLIT = 4e6  # floating point operations from which a second thread pays for its wake-up
 CHUNKS = 4  # parts in which a weight's gradient is summed, whatever the number of threads
 
@@ -32,25 +33,11 @@ class Spread(NamedTuple):
     size: Pair
     stride: Pair
     padding: Pair
-    shape: Pair  # of the plane
+    phases: list[tuple]
     lines: int
     line: int
     offsets: list[int]
     length: int
-
-    def phases(self) -> Iterator[tuple]:
-        """For each phase of the stride: (its place among the phases, lines and columns of the
-        row that hold it, the same of the plane)."""
-        for a in range(self.stride[0]):
-            for b in range(self.stride[1]):
-                inside, outside = [], []
-                for k, phase in enumerate((a, b)):
-                    step, pad, n = self.stride[k], self.padding[k], self.shape[k]
-                    first = (phase - pad) % step
-                    start = (first + pad) // step
-                    inside.append(slice(start, start + len(range(first, n, step))))
-                    outside.append(slice(first, n, step))
-                yield a, b, tuple(inside), tuple(outside)
 
     def frame(self, rows: np.ndarray) -> np.ndarray:
         """Rows as (..., phases down, phases across, lines, columns)."""
@@ -60,14 +47,29 @@ class Spread(NamedTuple):
     def fill(self, rows: np.ndarray, planes: np.ndarray) -> None:
         """Write planes into rows whose padding is zero already."""
         frame = self.frame(rows)
-        for a, b, inside, outside in self.phases():
-            frame[:, :, a, b, *inside] = planes[:, :, *outside]
+        for inside, outside in self.phases:
+            frame[inside] = planes[outside]
 
     def read(self, planes: np.ndarray, rows: np.ndarray) -> None:
         """Write rows back into planes, without their padding."""
         frame = self.frame(rows)
-        for a, b, inside, outside in self.phases():
-            planes[:, :, *outside] = frame[:, :, a, b, *inside]
+        for inside, outside in self.phases:
+            planes[outside] = frame[inside]
+
+
+def phases(shape: Pair, stride: Pair, padding: Pair) -> list[tuple]:
+    """For each phase of the stride: where it lies in a frame, and where in the planes."""
+    found = []
+    for a in range(stride[0]):
+        for b in range(stride[1]):
+            inside, outside = [], []
+            for phase, step, pad, n in zip((a, b), stride, padding, shape, strict=True):
+                first = (phase - pad) % step
+                start = (first + pad) // step
+                inside.append(slice(start, start + len(range(first, n, step))))
+                outside.append(slice(first, n, step))
+            found.append(((..., a, b, *inside), (..., *outside)))
+    return found
 
 
 class Plan:
@@ -88,8 +90,8 @@ class Plan:
             for s in steps[1]
         ]
         length = math.prod(stride) * lines * line + line
-        place = (shape[0], shape[1])
-        self.spread = Spread(size, stride, padding, place, lines, line, offsets, length)
+        places = phases(pair(shape), stride, padding)
+        self.spread = Spread(size, stride, padding, places, lines, line, offsets, length)
         self.groups, self.filters = groups, filters // max(groups, 1)
         self.taps = len(offsets)
         self.flop = 2.0 * batch * filters * math.prod(size) * self.taps * self.depth
@@ -124,6 +126,12 @@ class Plan:
         return [whole[..., at + start : at + start + lines * line] for at in self.spread.offsets]
 
 
+@functools.lru_cache(maxsize=256)
+def plan_of(op, x_shape, w_shape, stride, padding, dilation, groups) -> Plan:
+    """The Plan of a convolution, made once for each combination of sizes."""
+    return Plan(op, x_shape, w_shape, stride, padding, dilation, groups)
+
+
 class Patches:
     """Memory for spread planes and for the patches of one job, used again by the next."""
 
@@ -135,6 +143,7 @@ class Patches:
         most = plan.images * plan.height * plan.spread.line
         self.memory = empty((math.prod(plan.rows) * most,), dtype)
         self.first = -1
+        self.copies: dict[tuple, tuple] = {}
 
     def of(self, job: Job) -> np.ndarray:
         """The patches (groups, taps * depth, positions) of a job."""
@@ -143,16 +152,39 @@ class Patches:
         if job[0] != self.first:
             self.first = job[0]
             plan.spread.fill(self.spread[:images], self.x[job[0] : job[1]])
-        shape = (plan.groups, plan.taps, plan.depth, images, lines * line)
-        patches = self.memory[: math.prod(shape)].reshape(shape)
-        for t, run in enumerate(plan.runs(self.spread, job)):
-            patches[:, t] = run
-        return patches.reshape(*plan.rows, -1)
+        found = self.copies.get((images, *job[2:]))
+        if found is None:
+            shape = (plan.groups, plan.taps, plan.depth, images, lines * line)
+            patches = self.memory[: math.prod(shape)].reshape(shape)
+            pairs = [(patches[:, t], run) for t, run in enumerate(plan.runs(self.spread, job))]
+            found = patches.reshape(*plan.rows, -1), pairs
+            self.copies[(images, *job[2:])] = found
+        for patch, run in found[1]:
+            np.copyto(patch, run)
+        return found[0]
+
+
+class Rows:
+    """Memory for the part of a result's gradient that a job is about, in lines as patches have."""
+
+    def __init__(self, plan: Plan, g: np.ndarray) -> None:
+        self.plan, self.g = plan, g
+        most = plan.images * plan.height * plan.spread.line
+        self.memory = empty((plan.groups * plan.filters * most,), wide_dtype(g.dtype))
+
+    def of(self, job: Job) -> np.ndarray:
+        """(groups, filters, positions), 0 where a line is longer than the result's."""
+        shape = self.plan.groups, self.plan.filters, *self.plan.lined(job)
+        rows = self.memory[: math.prod(shape)].reshape(shape)
+        width = self.g.shape[3]
+        rows[..., :width] = self.plan.by_group(self.g, job)
+        rows[..., width:] = 0
+        return rows.reshape(*shape[:2], -1)
 
 
 def conv2d(x, w, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=1):
     """out[n, o, h, ..] = sum over c, r, s of x[n, c, h * stride - padding + r * dilation, ..] w"""
-    plan = Plan("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    plan = plan_of("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
     out = empty((len(x), w.shape[0], *plan.spread.size), x.dtype)
     weight = by_taps(w, groups)
 
@@ -169,21 +201,16 @@ def conv2d(x, w, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=1)
 
 def conv2d_grad_weight(g, x, w_shape, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of conv2d's weight, for the gradient g of its result."""
-    plan = Plan("conv2d", x.shape, w_shape, stride, padding, dilation, groups)
-    wide, jobs = wide_dtype(x.dtype), len(plan.jobs)
+    plan = plan_of("conv2d", x.shape, tuple(w_shape), stride, padding, dilation, groups)
+    jobs = len(plan.jobs)
     chunks = max(min(CHUNKS, jobs), 1)
-    totals = np.zeros((chunks, *plan.rows, plan.filters), wide)
+    totals = np.zeros((chunks, *plan.rows, plan.filters), wide_dtype(x.dtype))
 
     def work(start: int, stop: int) -> None:
-        patches = Patches(plan, x)
+        patches, rows = Patches(plan, x), Rows(plan, g)
         for chunk in range(start, stop):
             for job in plan.jobs[jobs * chunk // chunks : jobs * (chunk + 1) // chunks]:
-                images, lines, line = plan.lined(job)
-                part = np.zeros((groups, images, lines, line, plan.filters), wide)
-                inside = part[:, :, :, : g.shape[3]]
-                inside[...] = plan.by_group(g, job).transpose(0, 2, 3, 4, 1)
-                found = patches.of(job)
-                totals[chunk] += multiply(found, part.reshape(groups, -1, plan.filters))
+                totals[chunk] += multiply(patches.of(job), rows.of(job).mT)
 
     share(work, chunks, plan.flop)
     total = np.add.reduce(totals, 0).reshape(groups, plan.taps, plan.depth, plan.filters)
@@ -192,7 +219,7 @@ def conv2d_grad_weight(g, x, w_shape, stride=1, padding=0, dilation=1, groups=1)
 
 def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of conv2d's input: every patch's gradient added where the patch was cut out."""
-    plan = Plan("conv2d", x_shape, w.shape, stride, padding, dilation, groups)
+    plan = plan_of("conv2d", tuple(x_shape), w.shape, stride, padding, dilation, groups)
     reach = [d * (k - 1) - p for d, k, p in zip(
         pair(dilation), w.shape[2:], plan.spread.padding, strict=True)]  # fmt: skip
     if plan.spread.stride == (1, 1) and min(reach) >= 0:
@@ -205,18 +232,17 @@ def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
     each = len(plan.jobs) // max(batches, 1)
 
     def work(start: int, stop: int) -> None:
-        rows = np.empty((plan.images, x_shape[1], plan.spread.length), weight.dtype)
+        rows = Rows(plan, g)
+        spread = empty((plan.images, x_shape[1], plan.spread.length), weight.dtype)
         for batch in range(start, stop):
-            rows.fill(0)
+            spread.fill(0)
             for job in plan.jobs[each * batch : each * (batch + 1)]:
-                part = np.zeros((groups, plan.filters, *plan.lined(job)), weight.dtype)
-                part[..., : g.shape[3]] = plan.by_group(g, job)
-                grads = multiply(weight, part.reshape(groups, plan.filters, -1))
-                grads = grads.reshape(groups, plan.taps, plan.depth, len(part[0, 0]), -1)
-                for t, run in enumerate(plan.runs(rows, job)):
+                grads = multiply(weight, rows.of(job))
+                grads = grads.reshape(groups, plan.taps, plan.depth, job[1] - job[0], -1)
+                for t, run in enumerate(plan.runs(spread, job)):
                     run += grads[:, t]
             planes = out[batch * plan.images : (batch + 1) * plan.images]
-            plan.spread.read(planes, rows[: len(planes)])
+            plan.spread.read(planes, spread[: len(planes)])
 
     share(work, batches, plan.flop)
     return out
@@ -224,11 +250,10 @@ def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
 
 def share(work: Callable, count: int, flop: float) -> None:
     """work(start, stop) over [0, count) by the team; BLAS has one thread in each."""
-    blas.prepare(0)
     if flop < SPLIT or count < 2:
-        work(0, count)
+        blas.alone(work, 0, count)
     else:
-        team().run(work, cuts(count, 1))
+        blas.alone(team().run, work, cuts(count, 1))
 
 
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from .elementwise import select
 from .pool import empty
 from .team import cuts, team
 
-BLOCK = 1 << 17  # elements of the planes worked on at a time: they stay in L2
+BLOCK = 1 << 16  # elements of the planes worked on at a time: they stay in L2
 SPLIT = 1 << 17  # elements from which a second thread pays for its wake-up
 
 
@@ -74,7 +74,10 @@ def _largest(x: np.ndarray, windows: Windows, out: np.ndarray, tap: np.ndarray) 
     size, kernel, stride, padding, dilation = windows
     least = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
     whole = padded(x, size, kernel, stride, padding, dilation, least)
-    values = [whole[..., rows, cols] for _, _, rows, cols in taps(kernel, size, stride, dilation)]
+    values = [  # copies: what follows goes fast through contiguous memory
+        np.ascontiguousarray(whole[..., rows, cols])
+        for _, _, rows, cols in taps(kernel, size, stride, dilation)
+    ]
     np.maximum(values[0], values[-1], out=out)
     for value in values[1:-1]:
         np.maximum(out, value, out=out)
@@ -131,11 +134,11 @@ def max_pool2d_backward(
         inside.fill(0)
         whole = padded(inside.astype(sum_dtype, copy=False), *windows, 0)
         for t, (_, _, rows, cols) in enumerate(taps(kernel, size, stride, dilation)):
-            chosen = at[start:stop] == t
+            share = select(at[start:stop] == t, wide(grads[start:stop]))
             if apart:  # no element is in two windows
-                np.copyto(whole[..., rows, cols], grads[start:stop], where=chosen)
+                whole[..., rows, cols] = share
             else:
-                whole[..., rows, cols] += select(chosen, wide(grads[start:stop]))
+                whole[..., rows, cols] += share
         if whole is not inside:
             inside[...] = whole[..., top : top + x_shape[-2], left : left + x_shape[-1]]
 
