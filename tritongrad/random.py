@@ -108,12 +108,14 @@ def draw(kind: str, count: int, dtype: Any, where: device, generator: Any, *args
     source = default_generator if generator is None else generator
     if not isinstance(source, Generator):
         raise TypeError(f"generator must be a Generator, got {type(source).__name__}")
-    seed, first = source.advance(host.used(kind, count, dtype))
+    counters = host.used(kind, count, dtype)
     if where.type == "cpu":
-        return getattr(host, kind)(*args, seed, first)
+        return getattr(host, kind)(*args, *source.advance(counters))
     from .cuda import random as kernels
 
-    return getattr(kernels, kind)(*args, seed, first, seam(where))
+    on = seam(where)
+    kernels.refuse_in_capture(on)  # before the counters are taken: nothing is drawn then
+    return getattr(kernels, kind)(*args, *source.advance(counters), on)
 
 
 def whole(name: str, argument: str, value: Any) -> int:
