@@ -167,6 +167,9 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
+HEADER = 100_000  # what Python's own objects of a header of 1 KB may take
+
+
 def check_mutations(seeds: range) -> None:
     """Every damaged file is refused by a RuntimeError, or is another good file"""
     state = {
@@ -174,10 +177,11 @@ def check_mutations(seeds: range) -> None:
         "optim": {"state": {0: {"step": 3, "on": True}}, "groups": [{"betas": (0.9, None)}]},
         "mask": tg.tensor([True, False]),
     }
-    files = [saved(state), saved({"w": tg.ones(3), "i": tg.arange(3)}), packed({"w": entry()}, E8)]
+    files = [saved(state), saved({"w": tg.ones(200, 100)}), packed({"w": entry()}, E8)]
     for seed in seeds:
         chance = random.Random(seed)
         data = mutated(files[seed % 3], chance)
+        before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         try:
             tg.load(io.BytesIO(data))
@@ -185,7 +189,8 @@ def check_mutations(seeds: range) -> None:
             pass
         except Exception as error:
             raise AssertionError(f"seed {seed}: {data!r}") from error
-        assert tracemalloc.get_traced_memory()[1] < 3_000_000, seed
+        taken = tracemalloc.get_traced_memory()[1] - before
+        assert taken < 2 * len(data) + HEADER, f"seed {seed}: {taken} bytes of memory"
 
 
 @pytest.fixture
@@ -197,10 +202,10 @@ def traced():
 
 def test_random_damage(traced):
     pytest.importorskip("safetensors")
-    check_mutations(range(4000))
+    check_mutations(range(20_000))
 
 
 @pytest.mark.slow
 def test_much_random_damage(traced):
     pytest.importorskip("safetensors")
-    check_mutations(range(4000, 200_000))
+    check_mutations(range(20_000, 200_000))
