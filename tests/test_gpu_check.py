@@ -116,9 +116,10 @@ def test_a_stand_ins_numbers_never_reach_the_file(tmp_path):
 # On the stand-in driver.
 
 
-def command(*words):
+def command(*words, **env):
     program = [sys.executable, str(ROOT / "bench" / "gpu_check.py"), *words]
-    return subprocess.run(program, env=environment(), capture_output=True, text=True, timeout=300)
+    env = environment(**env)
+    return subprocess.run(program, env=env, capture_output=True, text=True, timeout=300)
 
 
 def test_on_the_stand_in_it_refuses(tmp_path):
@@ -126,8 +127,9 @@ def test_on_the_stand_in_it_refuses(tmp_path):
     assert done.returncode == 2 and "stand-in" in done.stderr and not list(tmp_path.iterdir())
 
 
-def rehearsed(folder, *parts):
-    done = command("--out", str(folder), "--rehearse", "--quick", "--only", ",".join(parts))
+def rehearsed(folder, *parts, **env):
+    words = ["--out", str(folder), "--rehearse", "--quick", "--only", ",".join(parts)]
+    done = command(*words, **env)
     assert done.returncode == 0, done.stdout + done.stderr
     [file] = folder.iterdir()
     written = json.loads(file.read_text())
@@ -158,6 +160,29 @@ def test_every_figure_runs_to_its_end_on_the_stand_in(tmp_path):
     for name, part in written["parts"].items():
         assert part["status"] == "ok" and part["rows"], name
     assert not numbers_in(written["parts"]) and "cross_entropy" in said
+
+
+PLAYED = """
+import sys
+import tritongrad
+tritongrad.compile = lambda function: function
+sys.modules["torch"] = tritongrad
+"""
+
+
+@pytest.mark.slow
+def test_pytorch_is_measured_beside_ours_where_there_is_one(tmp_path):
+    """Its part is played by tritongrad, which has the names that the check asks PyTorch for."""
+    (tmp_path / "torch.py").write_text(PLAYED)
+    folder = tmp_path / "out"
+    _, written = rehearsed(folder, *gpu_check.FIGURES, PYTHONPATH=str(tmp_path))
+    rows = {name: part["rows"] for name, part in written["parts"].items()}
+    assert all("of torch" in row for row in rows["matmul"].values() if isinstance(row, dict))
+    assert {"torch eager", "torch graphed"} < set(rows["tutorial"])
+    assert "of torch" in rows["tutorial"]["graphed"] and "of torch" in rows["host"]["x + x"]
+    assert "first step, cold, of torch.compile, cold" in rows["start"]
+    found = [row for part in rows.values() for row in part.values() if isinstance(row, dict)]
+    assert not [row for row in found if {"error", "torch error"} & set(row)]
 
 
 def test_a_figure_refuses_the_stand_in_where_it_is_not_rehearsed():
