@@ -85,6 +85,9 @@ def groups(params: Sequence[DeviceArray], *companions: Companions) -> list[list[
         grad = grad if grad.dtype == param.dtype else grad.astype(param.dtype)
         grad = grad if grad.contiguous else grad.copy()
         found.setdefault(param.dtype, []).append((param, grad, *rest))
+    for group in found.values():
+        if len(group) > 1:
+            table_for(group)  # all memory is there before the first kernel changes anything
     return list(found.values())
 
 
@@ -97,13 +100,17 @@ def run(
         row, size = [0 if x is None else x for x in group[0]], group[0][0].size
         launch(one, (-(-size // BLOCK),), *row, size, *step, *numbers, BLOCK=BLOCK, **flags)
         return
-    keys = tuple(tuple(0 if x is None else x.ptr for x in row) for row in group)
-    first = group[0][0]
-    table = table_of(keys, tuple(row[0].size for row in group), first.device)
+    first, table = group[0][0], table_for(group)
     launch(
         many, (table.programs,), first, *table[:4], table.arrays, *step, *numbers,
         BLOCK=BLOCK, **flags,
     )  # fmt: skip
+
+
+def table_for(group: list[tuple]) -> Table:
+    """The table of the rows of a group."""
+    keys = tuple(tuple(0 if x is None else x.ptr for x in row) for row in group)
+    return table_of(keys, tuple(row[0].size for row in group), group[0][0].device)
 
 
 @lru_cache(maxsize=64)

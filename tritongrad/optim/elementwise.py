@@ -20,13 +20,15 @@ SPLIT = 1 << 17  # elements from which a second thread pays for its wake-up
 class Row(NamedTuple):
     """A parameter, its gradient, its states (None: not used) and which step this is, from 1.
 
-    `step` is a tensor where the optimizer is `capturable`.
+    `step` is a tensor where the optimizer is `capturable`. `made` is what the step adds to the
+    state once it is done: memory that runs out before leaves the state as it was.
     """
 
     param: Any
     grad: Any
     states: tuple
     step: Any
+    made: dict[str, Any]
 
     def arrays(self) -> list:
         """The arrays of the parameter, the gradient and the states."""
@@ -72,11 +74,22 @@ class Elementwise(Optimizer):
             if len(devices) < len(rows):
                 quiet(on_cpu, self.rule, group, rows)
             if devices and not self.fused(group, devices):
-                for row in devices:
-                    self.rule(group, row.step, wrap(row.param._array), row.grad, *row.states)
+                self._all_or_none(group, devices)
             for row in rows:
+                self.state[row.param].update(row.made)
                 count_write(row.param, type(self).__name__)
         return loss
+
+    def _all_or_none(self, group: dict[str, Any], rows: list[Row]) -> None:
+        """The rule on copies, then the copies into place: memory may run out before that only."""
+        done = []
+        for row in rows:
+            old = (wrap(row.param._array), *row.states)
+            w, *states = new = [None if t is None else t.clone() for t in old]
+            self.rule(group, row.step, w, row.grad, *states)
+            done += [(t, copy) for t, copy in zip(old, new, strict=True) if t is not None]
+        for t, copy in done:
+            t.copy_(copy)
 
     def _row(self, p: Any, group: dict[str, Any], names: tuple, counters: dict) -> Row:
         state = self.state[p]
@@ -85,11 +98,12 @@ class Elementwise(Optimizer):
             step = _counted(p, step, counters)
         else:
             step = int(step) + 1
-        state["step"] = step
+        made: dict[str, Any] = {"step": step}
         for name in names:
             if name is not None and state.get(name) is None:
-                state[name] = self.initial(name, p, group)
-        return Row(p, wrap(p.grad._array), tuple(n and state[n] for n in names), step)
+                made[name] = self.initial(name, p, group)
+        found = {**state, **made}
+        return Row(p, wrap(p.grad._array), tuple(n and found[n] for n in names), step, made)
 
 
 def _counted(p: Any, step: Any, counters: dict) -> Any:
