@@ -32,6 +32,26 @@ def test_a_second_process_neither_compiles_nor_hashes_triton(tmp_path):
     assert run(code, **cache) == "0 False 4\n"
 
 
+def test_the_first_result_of_a_second_process_loads_what_it_needs_and_compiles_nothing(tmp_path):
+    code = """
+        import tritongrad as tg
+        from tritongrad.cuda import compile
+        built, build = [], compile.build
+        compile.build = lambda spec: built.append(spec) or build(spec)
+        x = tg.ones(64, 64, device="cuda", requires_grad=True)
+        for _ in range(3):
+            y = (x * x).sum()
+        y.backward()
+        heavy = ("triton.compiler.code_generator", "torch",
+                 "tritongrad.nn", "tritongrad.optim", "tritongrad.cuda.interpreter")
+        print(len(built) > 0, [name for name in heavy if name in sys.modules])
+        """
+    cache = {"TRITONGRAD_CACHE_DIR": str(tmp_path / "cubins")}
+    cache["TRITON_CACHE_DIR"] = str(tmp_path / "triton")
+    assert run(code, **cache).startswith("True")
+    assert run(code, **cache) == "False []\n"
+
+
 def test_an_unwritable_cache_folder_is_replaced_by_a_temporary_one(tmp_path):
     (tmp_path / "file").write_text("no folder")
     code = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -188,7 +189,15 @@ def names_the_nearest(place: str) -> Callable[[str], Any]:
 
 def missing(place: str, name: str) -> AttributeError:
     """The error for a name that a module has not."""
+    if is_module(place, name):
+        return AttributeError(name)  # the import system asks so before it loads one, and goes on
     return AttributeError(f"module {place!r} has no attribute {name!r}{nearest(place, name)}")
+
+
+def is_module(place: str, name: str) -> bool:
+    """Whether a name is that of a file in a package."""
+    folders = vars(sys.modules[place]).get("__path__", ())
+    return any(os.path.exists(os.path.join(folder, f"{name}.py")) for folder in folders)
 
 
 def nearest(place: str, name: str) -> str:
