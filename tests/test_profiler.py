@@ -72,6 +72,20 @@ def test_bytes_are_those_of_inputs_and_results():
     assert seen["zeros"] == 28 and seen["cat"] == 4 * 4000
 
 
+def test_bytes_of_backward_are_those_of_gradients_and_what_was_saved():
+    a = tg.ones(100, requires_grad=True)
+    b = tg.ones(100, 1, requires_grad=True)
+    with profile() as prof:
+        a.relu().backward(tg.ones(100))
+        b.mm(b.t()).backward(tg.ones(100, 100))
+        a.reshape(10, 10).backward(tg.ones(10, 10))
+    seen = {name: row.bytes for name, row in by_name(prof).items()}
+    assert seen["ReluBackward0"] == 4 * 300
+    assert 4 * 10400 <= seen["MmBackward0"] <= 4 * 20400  # g once, or for each of two products
+    assert seen["ViewBackward0"] == 0
+    assert seen["reshape"] == 0
+
+
 def test_nothing_is_left_of_a_profile():
     places = [tg, tg.Tensor, nn.functional, optim.SGD, tg.op, tg.autograd.loop, tg.ops.linalg]
     places += [*tg.Tensor.__mro__[1:-1], tg.autograd.loop.Pass]

@@ -12,7 +12,7 @@ from .autograd import loop
 from .autograd.graph import Output
 from .autograd.variable import registry
 from .op import apply
-from .profiler_record import NODE, SCOPE, active, size_of, tensors
+from .profiler_record import NODE, SCOPE, active, room_of, size_of, tensors
 
 # Modules whose public functions are operations, beside what is declared as one.
 HOMES = tuple(
@@ -147,9 +147,17 @@ def visit(plain: Callable) -> Callable:
         if not active or type(node) is Output:
             return plain(self, node, g, heap)
         recorder = active[0]
+        saved = getattr(node, "tensors", None) or ()
+        read = sum(map(room_of, saved[::3]))  # array, version cell, version; and the next
+        read += sum(map(size_of, tensors(g.values() if isinstance(g, dict) else (g,))))
         event = recorder.open(node.name(), NODE)
         try:
-            return plain(self, node, g, heap)
+            edges, grads = plain(self, node, g, heap)
+            op = getattr(node, "op", None)
+            if not event.inside and op is not None and not op.view:  # else those inside count
+                made = [t for t in tensors(grads or ()) if t is not g]
+                event.bytes = read + sum(map(size_of, made)) if made else 0
+            return edges, grads
         finally:
             recorder.close(event)
 

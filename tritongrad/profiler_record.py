@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from .autograd.variable import Variable
 
 OPERATION, NODE, SCOPE = "operation", "backward", "range"
@@ -187,8 +189,12 @@ def on_gpu(t: Any) -> bool:
 
 
 def size_of(t: Any) -> int:
-    """Bytes of memory that a tensor's elements take; an expanded dim is there once."""
-    array = t._array
+    """Bytes of memory that a tensor's elements take."""
+    return room_of(t._array)
+
+
+def room_of(array: Any) -> int:
+    """Bytes of memory that an array's elements take; an expanded dim is there once."""
     count = array.itemsize
     for size, stride in zip(array.shape, array.strides, strict=True):
         if stride or not size:
@@ -203,11 +209,18 @@ def bytes_moved(name: str, op: Any, args: tuple, result: Any) -> int:
     made = list(tensors((result,) if not isinstance(result, tuple) else result))
     given = list(tensors(args))
     inplace = name.endswith("_")
-    if not inplace and any(r is a for r in made for a in given):
-        return 0  # such as x.to() and x.contiguous() where there is nothing to do
+    if not inplace and any(shared(r._array, a._array) for r in made for a in given):
+        return 0  # views, and x.to() or x.contiguous() where there is nothing to do
     if name in ("fill_", "zero_", "normal_", "uniform_", "copy_"):
         given = given[1:]
     return sum(map(size_of, given)) + sum(map(size_of, made))
+
+
+def shared(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same memory, or parts of it."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return np.may_share_memory(a, b)
+    return getattr(a, "storage", None) is getattr(b, "storage", 0)
 
 
 def gpu_mark() -> Any:
