@@ -79,6 +79,8 @@ Tensor.neg: x.neg()[0] => [-1.0, 2.0, -3.0]
 Tensor.squeeze: x[None].squeeze() ~> float32 2 3
 Tensor.squeeze: x[None].squeeze(0) ~> float32 2 3
 Tensor.type: x.type(torch.int64)[0] => [1, -2, 3]
+Tensor.type: x.cpu().type(torch.float64).type() => "tritongrad.DoubleTensor"
+Tensor.type: x.type("torch.LongTensor")[0] => [1, -2, 3]
 Tensor.var: x.var(1, keepdim=True) => [[19 / 3], [103 / 3]]
 Tensor.var: x.var() => 17.9
 Tensor.var: x.var(1, keepdim=True, unbiased=False) => [[38 / 9], [206 / 9]]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tritongrad import devices
 from tritongrad.autograd.variable import Variable
 from tritongrad.devices import as_device, device_of_array
-from tritongrad.dtype import BY_NAME, as_dtype, element_type
+from tritongrad.dtype import BY_NAME, TENSOR_TYPES, as_dtype, element_type
 from tritongrad.op import op
 from tritongrad.samples import Rand
 
@@ -85,6 +87,9 @@ def type_as(input, other):
     return to(input, dtype=other._array.dtype)
 
 
+TYPE_NAMES = {element: name for name, element in TENSOR_TYPES.items()}
+
+
 def _conversion(name: str) -> Callable:
     d = BY_NAME[name]
 
@@ -125,5 +130,7 @@ class Conversions:
     def type(self, dtype: Any = None) -> Any:
         """In another dtype; without one, the name of the type."""
         if dtype is None:
-            return f"tritongrad.{self._array.dtype.name}"  # type: ignore[attr-defined]
+            array = self._array  # type: ignore[attr-defined]  (Tensor has it)
+            where = "" if isinstance(array, np.ndarray) else f".{array.device.kind}"
+            return f"tritongrad{where}.{TYPE_NAMES[array.dtype.name]}"
         return to(self, dtype=element_type(dtype) or dtype)
