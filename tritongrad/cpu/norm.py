@@ -1,4 +1,4 @@
-"""Normalisation on NumPy: layers in blocks of rows, batches in float64 and rounded once."""
+"""Layer normalisation on NumPy, in blocks of rows."""
 
 from __future__ import annotations
 
@@ -11,25 +11,10 @@ from tritongrad.dtype import FLOAT64
 from .nn import wide
 from .pool import empty
 from .rows import column, dots, in_blocks, sums
-from .totals import total
 
 Array = np.ndarray
 GROUP = 16  # rows whose float32 products are added before they are widened
 SHOWS = 2.0**-22  # of a standard deviation: what may be left of a mean
-
-
-def _normalised_grad(grad: Array, y: Array, scale: Array, dim: tuple) -> Array:
-    n = max(math.prod([y.shape[d] for d in dim]), 1)
-    along = total(grad * y, dim, True) / n
-    return (scale * (grad - total(grad, dim, True) / n - y * along)).astype(grad.dtype)
-
-
-def _scaled(y: Array, weight: Array | None, bias: Array | None, dtype: np.dtype) -> Array:
-    if weight is not None:
-        y = y * weight
-    if bias is not None:
-        y = y + bias
-    return y.astype(dtype, copy=False)
 
 
 def layer_norm_forward(
