@@ -179,7 +179,6 @@ def maps_of_sizes() -> Iterator[Result]:
         yield maps.elementwise("pow", up(x), exponent), x**exponent, 4e-16
     filled = up(np.zeros((3, 4), np.float16).T)
     yield inplace.fill(filled, 0.1), np.full((4, 3), np.float16(0.1)), 0
-    yield inplace.zero(filled), np.zeros((4, 3), np.float16), 0
 
 
 def maps_of_layouts() -> Iterator[Result]:

@@ -32,6 +32,7 @@ from tricheck import recording, watching
 import tritongrad.kernels
 from tritongrad.cuda.compile import OPTIONS, Spec, specialise, triton_compile
 from tritongrad.cuda.device import device_of
+from tritongrad.kernels import elementwise
 from tritongrad.testing import materialise
 
 pytestmark = pytest.mark.triton
@@ -232,3 +233,11 @@ def test_no_kernel_lacks_an_interpreter_and_a_compilation_test():
                 list(case.run())
     launched |= watch.kernels | {f"copy.{name}" for name in COPY_CASES}
     assert set(entry_points()) - launched == set()
+
+
+def test_every_elementwise_operation_has_its_function_among_them():
+    """The map is one kernel: what differs from operation to operation is a function given to it"""
+    given = [launch[3] for index in range(len(CASES)) for launch in launches_of(index)]
+    compiled = {named["FUNCTION"].__name__ for named in given if "FUNCTION" in named}
+    wanted = {op.name for op in DECLARED if op.elementwise is not None}
+    assert {getattr(elementwise, name).__name__ for name in wanted} - compiled == set()

@@ -110,6 +110,7 @@ def test_compiles_for_hopper_with_the_tiles_of_a_gpu(name):
         half = any(t in ("*fp16", "*bf16") for t in spec.signature.values())
         if "MODE" in spec.constants and (tensor_cores or half):
             assert "wgmma.mma_async" in text, spec.constants
+            assert "HGMMA" in triton_compile(spec).asm["sass"], spec.constants
 
 
 @pytest.mark.parametrize("arch", OTHERS)
