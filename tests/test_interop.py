@@ -245,8 +245,15 @@ def test_torch():
 
 def test_jax():
     jnp = pytest.importorskip("jax.numpy")
-    assert tg.from_dlpack(jnp.arange(3.0)).tolist() == [0, 1, 2]
-    assert jnp.from_dlpack(tg.arange(3.0)).tolist() == [0, 1, 2]
+    for name in ("float32", "float16", "bfloat16", "int32", "uint8"):
+        theirs = jnp.arange(6, dtype=getattr(jnp, name)).reshape(2, 3)
+        ours = tg.from_dlpack(theirs)
+        assert ours.dtype is BY_NAME[name] and ours.tolist() == theirs.tolist()
+        assert ours.data_ptr() == theirs.unsafe_buffer_pointer()
+        back = jnp.from_dlpack(ours)
+        assert back.dtype == theirs.dtype and back.tolist() == theirs.tolist()
+        with pytest.raises(RuntimeError, match="read-only"):
+            ours.add_(1)  # JAX's arrays never change
 
 
 @pytest.mark.gpu
