@@ -2,7 +2,7 @@
 
 On the CPU a row of mm is NumPy's BLAS: its bits may depend on how many rows there are (OpenBLAS
 chooses kernels by shape, and a single row is a product with a vector). They do not depend on the
-run, and large products are the only ones that BLAS shares among threads.
+run, nor on the threads: BLAS has one, and large products are cut among threads of our own.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ tg.manual_seed(0)
 x, y = tg.randn(64, 30), tg.randint(0, 5, (64,))
 w1 = (tg.randn(30, 16) * 0.1).requires_grad_()
 w2 = (tg.randn(16, 5) * 0.1).requires_grad_()
-big = tg.randn(600, 500)
+big, square = tg.randn(600, 500), tg.randn(500, 390)
 found = hashlib.sha256()
 for step in range(int(sys.argv[2])):
     h = tg.nn.functional.dropout((x @ w1).clamp(min=0), 0.1)
@@ -175,13 +175,14 @@ for step in range(int(sys.argv[2])):
     if step % 100 == 0:  # large enough for the team of threads
         big = (big * 1.01 + 0.1).tanh().exp().log1p()
         found.update(big.sum(0).numpy().tobytes() + big.softmax(1).sum().numpy().tobytes())
+        found.update((big @ square).numpy().tobytes())
 found.update(w1.detach().numpy().tobytes() + w2.detach().numpy().tobytes())
 print(found.hexdigest())
 """
 
 
 def hash_of_training(threads):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": str(threads)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": str(4 - threads)}
     call = [sys.executable, "-c", STEPS, str(threads), "1000"]
     done = subprocess.run(call, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
@@ -191,6 +192,38 @@ def test_a_thousand_training_steps_have_one_hash_for_any_number_of_threads():
     found = [hash_of_training(n) for n in (1, 1, 2, 3)]
     assert len(found[0]) == hashlib.sha256().digest_size * 2
     assert len(set(found)) == 1
+
+
+PRODUCTS = [(400, 400, 100), (254, 152, 386), (40, 680, 635), (1078, 174, 266), (64, 1000, 400)]
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64])
+@pytest.mark.parametrize("rows, inner, cols", PRODUCTS)
+def test_products_have_the_same_bits_for_any_number_of_threads(rows, inner, cols, dtype):
+    g = tg.Generator().manual_seed(3)
+    a = tg.randn(rows, inner, generator=g, dtype=dtype)
+    b = tg.randn(inner, cols, generator=g, dtype=dtype)
+    before, found = tg.get_num_threads(), set()
+    try:
+        for n in (1, 2, 3, 4, 7):
+            tg.set_num_threads(n)
+            stacked = tg.stack([a, a]) @ b
+            batch = tg.stack([a] * 5).bmm(tg.stack([b] * 5))
+            found.add(b"".join(map(bits, (a @ b, (b.t() @ a.t()).contiguous(), stacked, batch))))
+    finally:
+        tg.set_num_threads(before)
+    assert len(found) == 1
+
+
+def test_a_product_leaves_the_thread_count_of_numpy_as_it_was():
+    from tritongrad.cpu.blas import blas
+
+    blas.find()
+    if blas.get is None:
+        pytest.skip("this NumPy has no OpenBLAS in its wheel")
+    before = blas.get()
+    tg.rand(300, 300) @ tg.rand(300, 300)
+    assert blas.get() == before
 
 
 @pytest.mark.parametrize("name", ["exp", "sigmoid", "gelu", "sqrt", "neg"])

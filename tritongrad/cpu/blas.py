@@ -1,4 +1,4 @@
-"""How many threads BLAS uses: one for small products, where a second costs more than it gives."""
+"""How many threads BLAS uses for a product: one where a second costs time, or would change bits."""
 
 from __future__ import annotations
 
@@ -7,54 +7,90 @@ import glob
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-SMALL = 50e6  # floating point operations; below, a second thread loses (bench/cpu.py)
-NAMES = (
+SETTERS = (
     "scipy_openblas_set_num_threads64_",
     "scipy_openblas_set_num_threads",
     "openblas_set_num_threads64_",
     "openblas_set_num_threads",
 )
 
-_set: Callable | None = None
-_looked = False
-_now = 0  # the count that was set last, 0 if none
-_threads = os.cpu_count() or 1
-_lock = threading.Lock()
 
+class Blas:
+    """The OpenBLAS in NumPy's wheel, if it is there: its thread count is the whole process's.
 
-def _find() -> Callable | None:
-    """The function of the OpenBLAS in NumPy's wheel that sets its thread count, if it is there."""
-    folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
-    for file in glob.glob(os.path.join(folder, "*openblas*")):
+    It is changed only while a product runs that must have one thread; then it is what it was, so
+    that NumPy elsewhere in the program is as quick as before. `alone` may be entered by several
+    threads at once: the first in sets the count, the last out puts it back.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.before = 1
+        self.get: Callable | None = None
+        self.set: Callable | None = None
+        self.looked = False
+
+    def find(self) -> None:
+        """Look for the two functions of OpenBLAS."""
+        self.looked = True
+        folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
+        for file in glob.glob(os.path.join(folder, "*openblas*")):
+            try:
+                library = ctypes.PyDLL(file)  # these calls are too short to let go of the GIL
+            except OSError:
+                continue
+            for name in SETTERS:
+                if hasattr(library, name):
+                    self.set = getattr(library, name)
+                    self.get = getattr(library, name.replace("_set_", "_get_"))
+                    return
+
+    def alone(self, function: Callable, *args: Any) -> Any:
+        """function(*args) while every product of this process runs in one thread."""
+        with self.lock:
+            if not self.looked:
+                self.find()
+            self.inside += 1
+            if self.inside == 1 and self.set is not None and self.get is not None:
+                self.before = self.get()
+                if self.before != 1:
+                    self.set(1)
         try:
-            library = ctypes.CDLL(file)
-        except OSError:
-            continue
-        for name in NAMES:
-            if hasattr(library, name):
-                return getattr(library, name)
-    return None
+            return function(*args)
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if self.inside == 0 and self.before != 1 and self.set is not None:
+                    self.set(self.before)
+
+    def set_num_threads(self, n: int) -> None:
+        """Threads of BLAS from now on."""
+        with self.lock:
+            if not self.looked:
+                self.find()
+            if self.inside:
+                self.before = n
+            elif self.set is not None:
+                self.set(n)
 
 
-def set_num_threads(n: int) -> None:
-    """Threads of large products from now on."""
-    global _threads
-    _threads = n
+blas = Blas()
+alone = blas.alone
+set_num_threads = blas.set_num_threads
 
 
-def prepare(flop: float) -> None:
-    """Call before a product of so many operations."""
-    global _set, _looked, _now
-    wanted = 1 if flop < SMALL else _threads
-    if wanted == _now:
-        return
-    with _lock:
-        if not _looked:
-            _looked = True
-            _set = _find() if "OPENBLAS_NUM_THREADS" not in os.environ else None
-        if _set is not None:
-            _set(wanted)
-        _now = wanted
+def _after_fork() -> None:
+    """In a child there are no other threads, which may have held the lock or been inside."""
+    if blas.inside and blas.set is not None and blas.before != 1:
+        blas.set(blas.before)
+    blas.inside = 0
+    blas.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

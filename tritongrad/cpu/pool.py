@@ -60,7 +60,7 @@ class Pool:
             at = (first + step) % len(found)
             buffer = found[at]
             if getrefcount(buffer) == UNSEEN:
-                self.next[size] = at + 1
+                self.next[size] = at  # while it is in a cache
                 return buffer
         return None
 
