@@ -36,10 +36,13 @@ def numbers(lib: Any, *shape: int, grad: bool = False) -> Any:
 
 def digits(nn: Any) -> Any:
     """The network of examples/digits_conv.py, for images of 8 x 8."""
+
+    def block(inputs: int, filters: int) -> list:
+        conv = nn.Conv2d(inputs, filters, 3, padding=1, bias=False)
+        return [conv, nn.BatchNorm2d(filters), nn.ReLU()]
+
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
-        nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
+        *block(1, 32), *block(32, 32), nn.MaxPool2d(2), *block(32, 64), nn.MaxPool2d(2),
         nn.Flatten(), nn.Dropout(0.3), nn.Linear(256, 10),
     )  # fmt: skip
 

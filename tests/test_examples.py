@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import ModuleType
@@ -96,6 +97,69 @@ def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(SystemExit, match="pip install scikit-learn"):
         load("digits").main([])
+
+
+TABLE = r"^ +\d+  \d+\.\d{4}  +\d+\.\d%  +\d+\.\d%$"
+
+
+def test_digits_are_told_apart_by_convolutions(tmp_path, capsys):
+    pytest.importorskip("sklearn", reason="its digits are the data")
+    file = tmp_path / "curve.svg"
+    words = ["--device", "cpu", "--epochs", "8", "--plot", str(file)]
+    start = time.process_time()
+    assert load("digits_conv").main(words) >= 0.98
+    assert time.process_time() - start < 60
+    assert len(re.findall(TABLE, capsys.readouterr().out, re.M)) == 8
+    ET.fromstring(file.read_text(encoding="utf-8"))
+    assert len((EXAMPLES / "digits_conv.py").read_text().splitlines()) < 150
+
+
+def test_training_goes_on_from_a_checkpoint_bit_for_bit(tmp_path, capsys):
+    pytest.importorskip("sklearn", reason="its digits are the data")
+    files = [str(tmp_path / name) for name in ("whole.safetensors", "parts.safetensors")]
+    program = load("digits_conv")
+    common = ["--device", "cpu", "--checkpoint"]
+    program.main([*common, files[0], "--epochs", "2"])
+    whole = capsys.readouterr().out.splitlines()
+    program.main([*common, files[1], "--epochs", "1"])
+    program.tg.manual_seed(99)  # what happens in between does not count
+    program.main([*common, files[1], "--epochs", "2", "--resume"])
+    assert capsys.readouterr().out.splitlines()[-2:] == whole[-2:]
+    one, other = (flat(program.tg.load(file)) for file in files)
+    assert one.keys() == other.keys() and len(one) > 50
+    for key, value in one.items():
+        assert value == other[key], key
+
+
+def flat(state: object, name: str = "") -> dict[str, object]:
+    """Every number of a checkpoint by its path, tensors as their bytes."""
+    if isinstance(state, dict):
+        return {k: v for key, part in state.items() for k, v in flat(part, f"{name}.{key}").items()}
+    if isinstance(state, list):
+        return flat(dict(enumerate(state)), name)
+    return {name: state.numpy().tobytes() if hasattr(state, "numpy") else state}
+
+
+def test_a_checkpoint_to_go_on_from_must_be_named():
+    with pytest.raises(SystemExit):
+        load("digits_conv").main(["--resume"])
+
+
+def test_convolutions_learn_digits_alike_on_interpret(monkeypatch):
+    pytest.importorskip("sklearn", reason="its digits are the data")
+    pytest.importorskip("triton", reason="interpret runs the kernels by Triton's interpreter")
+    program = load("digits_conv")
+    monkeypatch.setattr(program, "WIDTH", 2)
+    monkeypatch.setattr(program, "BATCH", 4)
+    images, labels = program.load(0)
+    results = []
+    for device in ("cpu", "interpret"):
+        training = program.Training(images[:12], labels[:12], 4, 0, device)
+        training.epoch()
+        state = training.net.state_dict().items()
+        results.append({k: v.cpu().numpy() for k, v in state})
+    for key, value in results[0].items():
+        assert results[1][key] == pytest.approx(value, rel=1e-3, abs=1e-4), key
 
 
 @pytest.mark.parametrize("name", SERIES)
