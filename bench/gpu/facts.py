@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -84,7 +85,21 @@ def gather(_: Any = None) -> Iterator[tuple[str, Any]]:
     code, driver = cu.cuDriverGetVersion()
     yield "driver_api", f"{driver // 1000}.{driver % 1000 // 10}" if not code else None
     yield "driver", kernel_module()
+    yield f"nvidia-smi {SMI}", smi()
     yield "rates_tflops", rates(device.name())
+
+
+SMI = "driver_version,clocks.max.sm,clocks.max.mem,power.limit,persistence_mode,mig.mode.current"
+
+
+def smi() -> str | None:
+    """What NVIDIA's own tool says of the first GPU, for the record."""
+    command = ["nvidia-smi", "-i", "0", f"--query-gpu={SMI}", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
 
 
 def kernel_module() -> str | None:
