@@ -55,7 +55,7 @@ def summed(x: Array, terms: Callable, outputs: int) -> Array:
 
     def work(block: slice, k: int) -> None:
         for i, values in enumerate(terms(block)):
-            rows = add(values, 2) if values.shape[2] > 1 else values[:, :, 0]
+            rows = add(values, 2) if values.shape[2] != 1 else values[:, :, 0]
             add(rows, 0, FLOAT64, found[i, k])
 
     in_blocks(work, x)
