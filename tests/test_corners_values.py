@@ -1,0 +1,137 @@
+"""Numbers at limits, types that are kept, gradients that are nobody else's: what changes show."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+import tritongrad as tg
+from tritongrad.autograd import Function
+from tritongrad.autograd.functional import hessian, jacobian
+from tritongrad.op import REGISTRY
+
+
+def leaf(*values):
+    return tg.tensor(list(values), dtype=tg.float64, requires_grad=True)
+
+
+def test_zeros_keep_their_signs_and_numbers_are_forgotten():
+    from tritongrad import operands
+
+    x = tg.tensor([1.0, -1.0])
+    for dtype in (tg.float32, tg.float64):
+        y = x.to(dtype)
+        assert np.signbit((y * 0.0).numpy()).tolist() == [False, True]
+        assert np.signbit((y * -0.0).numpy()).tolist() == [True, False]
+        for n in range(1500):
+            assert (y + (n + 0.25))[0].item() == n + 1.25
+    assert len(operands._numbers32) <= 1001 and len(operands._numbers64) <= 1001
+    assert len(operands._numbers32) > 400  # and not each time
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64"])
+def test_numbers_that_do_not_fit_are_named_with_the_limits(dtype):
+    x, limits = tg.ones(2, dtype=dtype), tg.iinfo(dtype)
+    for n in (limits.max + 1, limits.min - 1):
+        for call in (lambda n=n: x + n, lambda n=n: n - x, lambda n=n: tg.where(x > 0, x, n)):
+            with pytest.raises(OverflowError, match=rf"{n} is out of bounds for {dtype} \("):
+                call()
+        assert (x < n).tolist() == [n > 0] * 2 and (x != n).all()
+    assert (x * 0 + limits.max).tolist() == [limits.max] * 2
+
+
+def test_whole_numbers_and_bools_keep_their_type():
+    for dtype in ("bool", "int8", "int64"):
+        x = tg.ones(3, dtype=dtype)
+        for call in (
+            tg.square,
+            tg.abs,
+            lambda t: t * t,
+            lambda t: tg.maximum(t, t),
+            lambda t: t**t,
+        ):
+            try:
+                assert call(x).dtype is x.dtype
+            except RuntimeError as error:
+                assert dtype == "bool", error
+
+
+def test_a_kept_gradient_of_a_view_that_is_written():
+    x = leaf(1.0, 2.0)
+    y = x * 1.0
+    part = y[:1]
+    part.retain_grad()
+    part.mul_(3.0)
+    (y * tg.tensor([5.0, 7.0], dtype=tg.float64)).sum().backward()
+    assert part.grad.tolist() == [5.0] and x.grad.tolist() == [15.0, 7.0]
+
+
+@pytest.mark.parametrize("place", ["cpu", pytest.param("interpret", marks=pytest.mark.triton)])
+def test_a_grad_shares_memory_with_nobody(place):
+    if place == "interpret" and importlib.util.find_spec("triton") is None:
+        pytest.skip("Triton is not installed")
+    given = tg.ones(2, 3, device=place)
+    for seen in (given, given[:], given.detach(), given.T.T, given.reshape(3, 2).reshape(2, 3)):
+        x = tg.zeros(2, 3, device=place, requires_grad=True)
+        (x + 0.0).backward(seen)
+        x.grad.zero_()
+        assert given.tolist() == [[1.0] * 3] * 2
+        z, y = tg.zeros(2, 3, device=place, requires_grad=True), x * 1.0
+        (y + z).backward(seen)
+        x.grad.add_(1.0)
+        z.grad.mul_(9.0)
+        assert z.grad.tolist() == [[9.0] * 3] * 2 and given.tolist() == [[1.0] * 3] * 2
+    kept = []
+    x = tg.zeros(2, 3, device=place, requires_grad=True)
+    y = x * 1.0
+    y.register_hook(kept.append)
+    x.register_hook(kept.append)
+    y.sum().backward()
+    x.grad.zero_()
+    assert all(g.tolist() == [[1.0] * 3] * 2 for g in kept)
+
+
+def test_functions_that_write_are_counted_where_they_are_recorded():
+    class Double(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            return x.mul_(2.0)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2.0
+
+    y = leaf(1.0) * 1.0
+    before = y._version_count
+    Double.apply(y)
+    assert y._version_count > before
+
+
+def test_anomaly_mode_looks_for_nan_unless_told_not_to():
+    x = leaf(0.0)
+    with tg.autograd.set_detect_anomaly(True):
+        y = (x / x).sum()
+        with pytest.raises(RuntimeError, match=r"DivBackward0.*nan"):
+            y.backward()
+    assert not tg.autograd.is_anomaly_enabled()
+
+
+def test_derivatives_are_constants_unless_asked_otherwise():
+    f, x = lambda x: (x * x * x).sum(), leaf(1.0, 2.0)
+    for make in (tg.autograd.functional.vjp, tg.autograd.functional.jvp):
+        first = make(f, x, tg.ones(2, dtype=tg.float64) if make.__name__[0] == "j" else None)
+        assert not any(t.requires_grad for t in first)
+    for make in (jacobian, hessian):
+        assert not make(f, x).requires_grad and make(f, x, create_graph=True).requires_grad
+
+
+def test_calls_of_operations_with_more_or_fewer_arguments():
+    x = tg.ones(2)
+    for args in ((x,), (x, 0.0, 1.0, 2.0), ()):
+        with pytest.raises(TypeError, match=r"clamp_both\(\)"):
+            REGISTRY["clamp_both"].entry(*args)
+    with pytest.raises(TypeError, match=r"clamp_both\(\)"):
+        REGISTRY["clamp_both"].entry(x, 0.0, 1.0, odd=3)
