@@ -119,20 +119,24 @@ def _binary(operation: Op) -> Callable:
         if kernel is None:
             kernel = operation.cpu
         try:
-            large = a.size >= LARGE
-            result = quiet(large_map, kernel, a, b) if large else shared_quiet(kernel, a, b)
+            if a.size < LARGE:
+                result = shared_quiet(kernel, a, b)
+            else:
+                result = quiet(large_map, kernel, a, b)
         except (RuntimeError, TypeError, ValueError):  # run() says what is wrong, if anything is
             return run(operation, (input, other))
         if type(result) is not ndarray:
             result = np.asarray(result)
         t = new(registry.Tensor)
         t._array = result
-        t._node = None
-        if not off or state.recording:
-            if input._node is not None or (is_tensor and other._node is not None):
-                t._node = trace_two(operation, input, other, is_tensor, result, t)
-        elif state.inference:
-            t._version = INFERENCE
+        if off and not state.recording:
+            t._node = None
+            if state.inference:
+                t._version = INFERENCE
+        elif input._node is None and (not is_tensor or other._node is None):
+            t._node = None
+        else:
+            t._node = trace_two(operation, input, other, is_tensor, result, t)
         return t
 
     return entry
