@@ -1,4 +1,4 @@
-"""Every kernel against NumPy on the GPU: the cases of tests/kernel_cases*.py, moved there."""
+"""Every kernel against NumPy on the GPU: the cases of tests/kernel_cases*.py, and a few more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.gpu import own_cases
 from bench.gpu.isolate import ROOT
 
 FILES = ("kernel_cases", "kernel_cases_linalg", "kernel_cases_nn")
@@ -32,7 +33,7 @@ def cases(device: str) -> list[Any]:
         module = importlib.import_module(name)
         module.up = up  # type: ignore[attr-defined]
         found += module.CASES
-    return found
+    return found + own_cases.cases(up, device)
 
 
 def fault_of(case: Any) -> str:
