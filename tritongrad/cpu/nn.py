@@ -9,7 +9,7 @@ import numpy as np
 from tritongrad.dtype import FLOAT32
 
 from .pool import empty
-from .reduce import largest
+from .reduce import largest, smallest
 from .rows import column, dots, in_blocks, sums
 
 Array = np.ndarray
@@ -44,7 +44,8 @@ def powers(block: Array, out: Array) -> Array | None:
     small powers lose fewer digits to underflow, not more.
     """
     shift = largest(block, -1, None, None, True, initial=-np.inf)
-    if len(shift) == 0 or (shift.min() >= 0 and shift.max() <= SAFE):
+    low, high = smallest(shift, None, initial=np.inf), largest(shift, None, initial=-np.inf)
+    if float(low) >= 0 and float(high) <= SAFE:
         np.exp(block, out=out)
         return None
     shift[(shift >= 0) & (shift <= SAFE)] = 0
