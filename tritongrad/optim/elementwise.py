@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,8 +15,8 @@ from tritongrad.autograd.variable import wrap
 from tritongrad.cpu.team import cuts, team
 from tritongrad.optim.optimizer import Optimizer
 
-BLOCK = 1 << 15  # elements that a rule works on at a time: its temporaries stay in L2
-SPLIT = 1 << 17  # elements from which a second thread pays for its wake-up
+BLOCK = 1 << 17  # elements that a rule works on at a time: its temporaries stay in the cache
+SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 
 
 class Row(NamedTuple):
@@ -122,7 +124,8 @@ def _counted(p: Any, step: Any, counters: dict) -> Any:
 
 
 def on_cpu(rule: Callable, group: dict[str, Any], rows: list[Row]) -> None:
-    """A rule on NumPy's arrays: in blocks, by the team where there are many elements."""
+    """A rule on NumPy's arrays: in blocks, by the team where there are many elements in all."""
+    pieces: list[tuple] = []  # (step, flat arrays, start, stop)
     for row in rows:
         w, g, *states = row.arrays()
         if type(w) is not np.ndarray:
@@ -136,25 +139,29 @@ def on_cpu(rule: Callable, group: dict[str, Any], rows: list[Row]) -> None:
             for a, result in zip(own, wide, strict=True):
                 if a is not None:
                     a[...] = result
-        elif w.size <= BLOCK or not all(a is None or a.flags.c_contiguous for a in (w, *states)):
+        elif not all(a is None or a.flags.c_contiguous for a in (w, *states)):
             rule(group, row.step, w, g, *states)
         else:
-            _in_blocks(rule, group, row.step, (w, g, *states))
+            flat = [None if a is None else a.reshape(-1) for a in (w, g, *states)]
+            for start in range(0, w.size, BLOCK):
+                pieces.append((row.step, flat, start, min(start + BLOCK, w.size)))
+    _share(rule, group, pieces)
 
 
-def _in_blocks(rule: Callable, group: dict[str, Any], step: Any, arrays: tuple) -> None:
-    flat = [None if a is None else a.reshape(-1) for a in arrays]
+def _share(rule: Callable, group: dict[str, Any], pieces: list[tuple]) -> None:
+    """The rule on every piece; each thread takes a run of them, with as many elements."""
+    ends = list(itertools.accumulate(stop - start for _, _, start, stop in pieces))
 
-    def work(i: int, j: int) -> None:
-        for start in range(i, j, BLOCK):
-            end = min(start + BLOCK, j)
-            rule(group, step, *[None if a is None else a[start:end] for a in flat])
+    def work(first: int, last: int) -> None:
+        for step, flat, start, stop in pieces[first:last]:
+            rule(group, step, *[None if a is None else a[start:stop] for a in flat])
 
-    n = arrays[0].size
-    if n < SPLIT:
-        work(0, n)
-    else:
-        team().run(work, cuts(n, BLOCK))
+    if not pieces or ends[-1] < SPLIT:
+        work(0, len(pieces))
+        return
+    parts = [[bisect.bisect_left(ends, n) for n in cut] for cut in cuts(ends[-1], 1)]
+    parts[-1][1] = len(pieces)
+    team().run(work, [(first, last) for first, last in parts])
 
 
 def by_kind(kind: Callable, rows: list[Row]) -> list[list[Row]]:
