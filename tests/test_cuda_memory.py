@@ -206,3 +206,50 @@ def test_pinned_memory_is_copied_without_waiting_and_lives_until_the_copy_is_don
         "False",
         "True",
     ]
+
+
+def test_tensors_are_pinned_and_copied_without_waiting():
+    told = run(
+        """
+        import tritongrad as tg
+        lib = fake()
+        def waited(f):
+            lib.fake_log_on(1)
+            f()
+            return "Synchronize" in lib.fake_log().decode()
+        x = tg.arange(6.0)
+        print(x.is_pinned())
+        host = x.pin_memory()
+        print(host.is_pinned(), host.pin_memory() is host, host.tolist())
+        there = host.to("cuda")
+        print(waited(lambda: host.to("cuda", non_blocking=True)))
+        print(waited(lambda: host.cuda(non_blocking=True)))
+        print(waited(lambda: host.to("cuda")))
+        print(waited(lambda: there.copy_(host, non_blocking=True)))
+        back = tg.zeros(6).pin_memory()
+        print(waited(lambda: back.copy_(there, non_blocking=True)))
+        print(waited(lambda: back.copy_(there)))
+        print(back.tolist(), tg.zeros(2, 6).copy_(there).tolist()[1])
+        used = tg.cuda.memory_allocated()
+        there.copy_(x.to(tg.float64)), there.copy_(x)
+        print(tg.cuda.memory_allocated() == used, there.cpu().tolist())
+        try:
+            there.pin_memory()
+        except RuntimeError as error:
+            print(error)
+        """
+    )
+    values = "[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]"
+    assert told.splitlines() == [
+        "False",
+        f"True True {values}",
+        "False",
+        "False",
+        "True",
+        "False",
+        "False",
+        "True",
+        f"{values} {values}",
+        f"True {values}",
+        "pin_memory: only CPU tensors can be pinned, got one on cuda:0",
+    ]

@@ -149,7 +149,6 @@ inverse det svd qr cholesky: numpy.linalg on x.numpy()
 scatter_reduce scatter_reduce_: Tensor.scatter_add
 masked_scatter masked_scatter_: x[mask] = values
 nan_to_num nan_to_num_: x.masked_fill(x.isnan(), 0)
-pin_memory is_pinned: tritongrad.cuda.pin
 share_memory_: Python's multiprocessing.shared_memory below tritongrad.from_numpy
 to_sparse to_dense is_sparse coalesce: every tensor is dense
 record_stream: nothing to do: memory is reused in the order of streams

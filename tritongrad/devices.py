@@ -94,13 +94,13 @@ def device_of_array(array: Any) -> device:
     return device(seam.kind, seam.index if seam.kind == "cuda" else None)
 
 
-def place(array: np.ndarray, where: device) -> Any:
+def place(array: np.ndarray, where: device, non_blocking: bool = False) -> Any:
     """A NumPy array as an array of a device: itself on the CPU, a copy elsewhere."""
     if where.type == "cpu":
         return array
     from .cuda.array import from_numpy
 
-    return from_numpy(array, seam(where))
+    return from_numpy(array, seam(where), non_blocking)
 
 
 def seam(where: device) -> Any:
@@ -117,10 +117,10 @@ def seam(where: device) -> Any:
     return device_of(where.type, index)
 
 
-def move(array: Any, where: device) -> Any:
+def move(array: Any, where: device, non_blocking: bool = False) -> Any:
     """The array on another device; the array itself if it is there."""
     here = device_of_array(array)
     if here == where and not (where.type == "cuda" and where.index not in (None, here.index)):
         return array
     host = array if type(array) is np.ndarray else array.numpy()
-    return place(host, where)
+    return place(host, where, non_blocking)

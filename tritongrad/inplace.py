@@ -254,18 +254,19 @@ def _general_store(operation: Op, name: str, args: tuple, write: Callable | None
     return functools.partial(assign, target, result)
 
 
-def assign(target: Any, source: Any) -> None:
+def assign(target: Any, source: Any, non_blocking: bool = False) -> None:
     """target[...] = source, broadcasting and casting, on one device or between two."""
     if type(target) is ndarray:
-        host = source if isinstance(source, (ndarray, np.generic)) else source.numpy()
-        np.copyto(target, host, casting="unsafe")
-        return
-    from .cuda.array import copyto, from_numpy
+        if isinstance(source, (ndarray, np.generic)):
+            np.copyto(target, source, casting="unsafe")
+            return
+        from .cuda.transfer import receive
 
-    if type(source) is not type(target):
-        host = source if type(source) is ndarray else source.numpy()
-        source = from_numpy(host, target.device)
-    copyto(target, source)
+        receive(target, source, non_blocking)
+        return
+    from .cuda.transfer import store
+
+    store(target, source, non_blocking)
 
 
 def store_fill(target: Any, value: Any) -> None:
@@ -285,6 +286,6 @@ def store_zero(target: Any) -> None:
     store_fill(target, 0)
 
 
-def store_copy(target: Any, source: Any, device: Any) -> None:
+def store_copy(target: Any, source: Any, device: Any, non_blocking: bool) -> None:
     """target[...] = source, which may lie on another device."""
-    assign(target, source)
+    assign(target, source, non_blocking)

@@ -84,8 +84,11 @@ triu_ = inplace(masks.triu)
 
 
 def copy_(self, source, non_blocking=False):
-    """Overwrite with the values of source: broadcast, cast, moved; its gradient flows to source."""
-    return copy_from(self, source)
+    """Overwrite with the values of source: broadcast, cast, moved; its gradient flows to source.
+
+    non_blocking: go on before they have arrived, if one of the two lies in page-locked memory.
+    """
+    return copy_from(self, source, non_blocking=non_blocking)
 
 
 def index_fill_(self, dim, index, value):

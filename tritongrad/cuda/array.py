@@ -220,10 +220,10 @@ def empty(shape: Shape, dtype: np.dtype, device: Device) -> DeviceArray:
     return result
 
 
-def from_numpy(array: np.ndarray, device: Device) -> DeviceArray:
+def from_numpy(array: np.ndarray, device: Device, non_blocking: bool = False) -> DeviceArray:
     """A copy of a host array on the device."""
     result = empty(array.shape, array.dtype, device)
-    device.upload(result.ptr, np.ascontiguousarray(array))
+    device.upload(result.ptr, np.ascontiguousarray(array), non_blocking)
     return result
 
 

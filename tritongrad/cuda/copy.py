@@ -23,7 +23,7 @@ def zero(x: DeviceArray) -> DeviceArray:
     return zeros(x.shape, x.dtype, x)
 
 
-def copy(x: DeviceArray, source: DeviceArray, device: Any) -> DeviceArray:
+def copy(x: DeviceArray, source: DeviceArray, device: Any, non_blocking: bool) -> DeviceArray:
     """source broadcast to the shape of x, in its dtype."""
     out = empty(x.shape, x.dtype, x.device)
     copyto(out, source)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tritongrad import devices
-from tritongrad.autograd.variable import Variable
+from tritongrad.autograd.variable import Variable, wrap
 from tritongrad.devices import as_device, device_of_array
 from tritongrad.dtype import BY_NAME, TENSOR_TYPES, as_dtype, element_type
 from tritongrad.op import op
@@ -40,15 +41,15 @@ def cast(input: Tensor, dtype):
 cast.vjp(input=lambda g: g)  # every gradient is given the dtype of what it is for
 
 
-def _move(x, device, source):
-    return devices.move(x, device)
+def _move(x, device, source, non_blocking):
+    return devices.move(x, device, non_blocking)
 
 
 @op(cpu=_move, device=_move, samples=[(Rand((3, 4)), "cpu")])
-def to_device(input: Tensor, device, source=None):
+def to_device(input: Tensor, device, source=None, non_blocking=False):
     """The values on another device; `source` is filled in, for the way back."""
     shape_of("to_device", input)
-    return input, as_device(device), input.device
+    return input, as_device(device), input.device, bool(non_blocking)
 
 
 to_device.vjp(input=lambda g, source: to(g, source))
@@ -57,7 +58,8 @@ to_device.vjp(input=lambda g, source: to(g, source))
 def to(input, *args, device=None, dtype=None, non_blocking=False, copy=False):
     """In another dtype, on another device, or like another tensor; input itself if it is so.
 
-    to(dtype), to(device), to(device, dtype), to(other), or by keyword.
+    to(dtype), to(device), to(device, dtype), to(other), or by keyword. non_blocking: go on before
+    the values have arrived, where they come from page-locked memory (see pin_memory).
     """
     shape_of("to", input)
     for a in args:
@@ -72,7 +74,7 @@ def to(input, *args, device=None, dtype=None, non_blocking=False, copy=False):
     where = here if device is None else as_device(device)
     result = input if d == input._array.dtype else cast(input, d)
     if where != here:
-        result = to_device(result, where)
+        result = to_device(result, where, non_blocking=non_blocking)
     return clone(input) if copy and result is input else result
 
 
@@ -125,7 +127,28 @@ class Conversions:
 
     def cuda(self, device: Any = None, non_blocking: Any = False) -> Any:
         """On a CUDA device: the current one, or the one given."""
-        return to(self, "cuda" if device is None else device)
+        return to(self, "cuda" if device is None else device, non_blocking=non_blocking)
+
+    def pin_memory(self, device: Any = None) -> Any:
+        """In page-locked memory, from and to which copies with non_blocking=True do not wait."""
+        if self.is_pinned():
+            return self
+        array = self._array  # type: ignore[attr-defined]
+        if not isinstance(array, np.ndarray):
+            raise RuntimeError(
+                f"pin_memory: only CPU tensors can be pinned, got one on {array.device}"
+            )
+        from tritongrad.cuda.pinned import pin
+
+        return wrap(pin(array))
+
+    def is_pinned(self, device: Any = None) -> Any:
+        """Whether the values lie in page-locked memory."""
+        if "tritongrad.cuda.pinned" not in sys.modules:
+            return False
+        from tritongrad.cuda.pinned import pinned_owner
+
+        return pinned_owner(self._array) is not None  # type: ignore[attr-defined]
 
     def type(self, dtype: Any = None) -> Any:
         """In another dtype; without one, the name of the type."""

@@ -61,11 +61,11 @@ zero.vjp(input=lambda g: g.new_zeros(g.shape))
         (Rand((0, 2)), Rand((2,))),
     ]
 )
-def copy(input: Tensor, source: Tensor, device=None):
+def copy(input: Tensor, source: Tensor, device=None, non_blocking=False):
     """The values of source, broadcast to the shape of input, in its dtype, on its device."""
     shape = shape_of("copy", input)
     expanded("copy_", shape_of("copy", source, "source"), shape)
-    return input, without_history(source, input._array.dtype), source.device
+    return input, without_history(source, input._array.dtype), source.device, bool(non_blocking)
 
 
 copy.vjp(input=lambda g: g.new_zeros(g.shape), source=lambda g, device: g.to(device))
