@@ -11,6 +11,7 @@ import numpy as np
 
 from tritongrad.autograd.graph import Node, Output, anomaly
 from tritongrad.autograd.modes import state
+from tritongrad.autograd.record import OpNode
 from tritongrad.autograd.variable import Variable, accumulate_lock, wrap
 
 
@@ -63,6 +64,7 @@ class Pass:
     def nodes(self, edges: Sequence, grads: Any) -> None:
         """The loop: hand gradients on along edges, take the latest Node, ask it for the next."""
         pending, needed = self.pending, self.needed
+        plain = self.wanted is None and not self.retain_graph and not anomaly
         heap: list[tuple[int, Any]] = []
         while True:
             for i, edge in enumerate(edges):
@@ -87,7 +89,13 @@ class Pass:
             if not heap:
                 break
             node = heapq.heappop(heap)[1]
-            edges, grads = self.visit(node, pending.pop(id(node)), heap)
+            if plain and type(node) is OpNode and not node.hooks:  # what visit() does with it
+                edges = node.edges
+                grads = node.vjp(pending.pop(id(node)), self.create_graph)
+                if node.tensors or node.values:
+                    node.tensors = node.values = None
+            else:
+                edges, grads = self.visit(node, pending.pop(id(node)), heap)
 
     def visit(self, node: Any, g: Any, heap: list) -> tuple[Sequence, Any]:
         """Run the hooks and the formulas of a Node: its edges, and a gradient for each."""

@@ -32,10 +32,11 @@ class Plan:
     `pattern`    a number for the commonest choices of what to save, else 4
     """
 
-    __slots__ = ("formulas", "op", "pattern", "tensors", "values", "wanted")
+    __slots__ = ("formulas", "op", "pattern", "tensors", "values", "variadic", "wanted")
 
     def __init__(self, op: Any, wanted: tuple, is_tensor: tuple) -> None:
         self.op = op
+        self.variadic = op.variadic
         names: list[tuple[int, str]] = []
         calls = []
         for formula in [op.formulas[position] for position in wanted]:
@@ -72,8 +73,6 @@ class OpNode(Node):
     tensors: Any
     values: Any
 
-    outputs: Any = None  # SeveralOutputs has them
-
     __init__: Any = object.__init__  # the hot path fills the slots itself
 
     @property
@@ -84,49 +83,45 @@ class OpNode(Node):
         return self.plan.op.node_name
 
     def vjp(self, g: Any, create_graph: bool) -> Sequence:
-        if self.tensors is None:
-            raise RuntimeError(
-                f"Trying to backward through the graph a second time: what {self.name()} saved was "
-                "freed by the first. Pass retain_graph=True to the first backward if you need two."
-            )
         plan = self.plan
-        values: list = []
-        saved = iter(self.tensors)
-        if create_graph:
-            for position, *triple in zip(plan.tensors, saved, saved, saved, strict=True):
-                values.append(unpack(triple, self._history(position, plan.wanted), self))
-        else:
-            for array, cell, count in zip(saved, saved, saved, strict=True):
-                if cell[0] != count:
-                    raise changed_error(array, cell, count, self)
-                t = new(registry.Tensor)
-                t._array = array
-                t._node = None
-                values.append(t)
-        if self.values:
-            values += self.values
-        if self.outputs is not None:
-            g = self._all_outputs(g)
+        values = self.saved(create_graph)
         grads: list = []
         for formula, first, used in plan.formulas:
             if used is None:
                 grads.append(formula(g) if first is None else formula(g, values[first]))
             else:
                 grads.append(formula(g, *[values[i] for i in used]))
-        return grads[0] if plan.op.variadic else grads
+        return grads[0] if plan.variadic else grads
+
+    def saved(self, create_graph: bool) -> list:
+        """The tensors and values that were saved, refused if they were changed since."""
+        parts = self.tensors
+        if parts is None:
+            raise RuntimeError(
+                f"Trying to backward through the graph a second time: what {self.name()} saved was "
+                "freed by the first. Pass retain_graph=True to the first backward if you need two."
+            )
+        values: list = []
+        if create_graph:
+            each, plan = iter(parts), self.plan
+            for position, *triple in zip(plan.tensors, each, each, each, strict=True):
+                values.append(unpack(triple, self._history(position, plan.wanted), self))
+        elif parts:
+            for i in range(0, len(parts), 3):
+                if parts[i + 1][0] != parts[i + 2]:
+                    raise changed_error(parts[i], parts[i + 1], parts[i + 2], self)
+                t = new(registry.Tensor)
+                t._array = parts[i]
+                t._node = None
+                values.append(t)
+        if self.values:
+            values += self.values
+        return values
 
     def _history(self, position: int, wanted: tuple) -> Any:
         if position == RESULT:
             return self
         return self.edges[wanted.index(position)] if position in wanted else None
-
-    def _all_outputs(self, slots: dict) -> list:
-        """The gradient of every output, zeros where none came."""
-        some = next(iter(slots.values()))
-        return [
-            slots[i] if i in slots else some.new_zeros(shape, dtype=dtype)
-            for i, (shape, dtype) in enumerate(self.outputs)
-        ]
 
     def resave(self, result: Any) -> None:
         """Save the result again, after an in-place operation has moved its version."""
@@ -142,6 +137,19 @@ class SeveralOutputs(OpNode):
     """An OpNode whose operation has several floating outputs: their shapes and dtypes."""
 
     __slots__ = ("outputs",)
+
+    outputs: list[tuple]
+
+    def vjp(self, g: Any, create_graph: bool) -> Sequence:
+        return super().vjp(self._all_outputs(g), create_graph)
+
+    def _all_outputs(self, slots: dict) -> list:
+        """The gradient of every output, zeros where none came."""
+        some = next(iter(slots.values()))
+        return [
+            slots[i] if i in slots else some.new_zeros(shape, dtype=dtype)
+            for i, (shape, dtype) in enumerate(self.outputs)
+        ]
 
 
 def save_all(node: OpNode, args: tuple) -> None:
