@@ -134,3 +134,36 @@ def test_two_devices_keep_their_streams_apart():
         "copyto: dst is on cuda:0 and src on cuda:1",
         "device: cuda:2 does not exist; there are 2 GPUs",
     ]
+
+
+def test_tensors_of_two_devices_meet_by_copies_alone():
+    told = run(
+        """
+        import tritongrad as tg
+        from tritongrad.cuda.device import here
+        a, b = (tg.ones(4, 4, device=f"cuda:{i}") for i in range(2))
+        for _ in range(4):  # plans of both devices take turns
+            print((a + a).device, here.device, (b + b).device, here.device)
+        for wrong in (lambda: a + b, lambda: a.matmul(b), lambda: tg.where(a > 0, a, b)):
+            for _ in range(3):
+                try:
+                    wrong()
+                except RuntimeError as error:
+                    text = str(error)
+            print(text)
+        a.copy_(b)
+        print(a.device, b.to(a.device).device, (a + b.to("cuda:0")).device)
+        """,
+        FAKECUDA_NDEV="2",
+    )
+    text = (
+        "expected all tensors to be on the same device, but found at least two, cuda:0 and "
+        "cuda:1: move one with .to(device)"
+    )
+    assert told.splitlines() == [
+        *["cuda:0 cuda:0 cuda:1 cuda:1"] * 4,
+        f"add: {text}",
+        f"launch: {text}",
+        f"where: {text}",
+        "cuda:0 cuda:0 cuda:0",
+    ]

@@ -44,6 +44,9 @@ def launches_of(
     first = arrays[0]
     shape = first.shape
     for x in arrays:
+        if x.storage.device is not first.storage.device:
+            raise apart(name, arrays)
+    for x in arrays:
         if x.shape != shape:
             shape = np.broadcast_shapes(*[x.shape for x in arrays])
             break
@@ -69,6 +72,15 @@ def launches_of(
     if all(x.shape == shape and x.contiguous for x in arrays) and out.contiguous:
         return out, contiguous(out, args, constexprs)
     return out, tiled(out, args, constexprs)
+
+
+def apart(name: str, arrays: list[DeviceArray]) -> RuntimeError:
+    """The error for operands on several devices."""
+    devices = " and ".join(sorted({str(x.device) for x in arrays}))
+    return RuntimeError(
+        f"{name}: expected all tensors to be on the same device, but found at least two, "
+        f"{devices}: move one with .to(device)"
+    )
 
 
 def specialised(name: str, operands: tuple) -> tuple[str, tuple]:

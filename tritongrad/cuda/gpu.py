@@ -6,7 +6,7 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import cuda.bindings.driver as cu
@@ -262,17 +262,6 @@ def gpu(device: Any = None) -> CudaDevice:
         index = getattr(device, "index", device)
         index = here.index if index is None else index
     return device_of("cuda", index)
-
-
-@contextlib.contextmanager
-def bound(device: Any) -> Iterator[CudaDevice]:
-    """Make a device the current one of this thread for a while."""
-    before = here.index
-    here.index = gpu(device).index
-    try:
-        yield gpu(device)
-    finally:
-        here.index = before
 
 
 def _after_fork() -> None:

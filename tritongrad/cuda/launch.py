@@ -192,7 +192,10 @@ def class_of(value: int) -> Any:
 def note_foreign_use(storage: Any, device: Any, lane: Any) -> None:
     """Memory of another stream is not to be reused before this launch has run."""
     if storage.device is not device:
-        raise RuntimeError(f"launch: arguments lie on {device} and on {storage.device}")
+        raise RuntimeError(
+            f"launch: expected all tensors to be on the same device, but found at least two, "
+            f"{device} and {storage.device}: move one with .to(device)"
+        )
     if lane.capture is not None:
         lane.capture.keep(storage)
     elif storage.home is not None:
