@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.report import NAMES, PEERS, Groups, shortly, spread
+from bench.report import NAMES, PEERS, Groups, judged, shortly, spread
 from bench.rows import GROUPS, Row
 
 MARKS = ("<!-- cpu figures: `python -m tritongrad bench --write` -->", "<!-- end of figures -->")
@@ -56,12 +56,11 @@ def table(rows: list[Row]) -> str:
     lines = ["| " + " | ".join(heads) + " |"]
     lines.append("|---|" + "--:|" * (len(heads) - 2) + "---|")
     for row in rows:
-        cells = [row.name, *[spread(row.ratios.get(p)).strip() for p in shown]]
+        cells = [row.name, *[spread(row.kept(p)).strip() for p in shown]]
         if floors:
             over = row.over_floor()
             cells.append(shortly(over) if over else "")
-        verdict = row.verdict()
-        cells += [limit(row), f"**{verdict}**" if verdict == "missed" else verdict]
+        cells += [limit(row), judged(row).replace("missed", "**missed**")]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

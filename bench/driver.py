@@ -144,7 +144,7 @@ def measure(row: Row, peers: Sequence[Peer], seconds: float, clock: str, noise: 
     if OURS in failed:
         return
     mine = answers[OURS]
-    row.add({name: a[clock] for name, a in answers.items() if name not in failed})
+    row.add({name: a[clock] for name, a in answers.items() if name not in failed}, dirty)
     for name, found in answers.items():
         if name not in failed and abs(mine["check"] - found["check"]) > CLOSE * abs(found["check"]):
             row.note = f"results differ: {mine['check']:.6g}, {name} {found['check']:.6g}"

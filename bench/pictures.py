@@ -102,7 +102,7 @@ def ratios(sections: Sections) -> Scene:
 def ratio_row(scene: Scene, row: Row, y: float, at: Callable[[float], float]) -> None:
     """One row's dots, lines and tick, and the ratio to PyTorch in digits."""
     for peer in reversed(PEERS):
-        values = row.ratios.get(peer)
+        values = row.kept(peer)
         if not values:
             continue
         if len(values) > 1:

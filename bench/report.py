@@ -26,8 +26,8 @@ def table(rows: Sequence[Row], peers: Sequence[str]) -> str:
     shown = [p for p in PEERS if p in peers]
     lines = [f"{'':<{wide}}" + "".join(f"  {'to ' + NAMES[p]:^24}" for p in shown) + "  goal"]
     for row in rows:
-        cells = "".join(f"  {spread(row.ratios.get(p)):<24}" for p in shown)
-        tail = f"  {goals(row):<24} {row.verdict()}"
+        cells = "".join(f"  {spread(row.kept(p)):<24}" for p in shown)
+        tail = f"  {goals(row):<24} {judged(row)}"
         note = f"  ({row.note})" if row.note else ""
         lines.append(f"{row.name:<{wide}}{cells}{tail}{note}")
     return "\n".join(line.rstrip() for line in lines)
@@ -49,6 +49,11 @@ def shortly(value: float) -> str:
     if value >= 99.5:
         return f"{value:.0f}"
     return f"{value:.2f}" if value >= 0.0995 else f"{value:.2g}"
+
+
+def judged(row: Row) -> str:
+    """The verdict, and whether to doubt it."""
+    return " ".join(filter(None, [row.verdict(), "(disturbed)" if row.doubtful() else ""]))
 
 
 def goals(row: Row) -> str:

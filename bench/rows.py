@@ -10,6 +10,7 @@ from bench import data
 from bench.work import PASSES, SMALL
 
 OURS = "tritongrad"
+ENOUGH = 3  # undisturbed rounds that make a figure
 GROUPS = {
     "small": "one recorded operation on 8x8",
     "steps": "training steps",
@@ -30,6 +31,7 @@ class Row:
     `bytes`  that must be read and written, `flop` operations that must be done, 0 if unknown
     `values` peer -> what was measured, round by round: seconds, or the `measure`
     `floor`  the least time that the machine's rates, measured in the same run, allow
+    `disturbed` round by round: whether other programs used the machine meanwhile
     """
 
     group: str
@@ -43,11 +45,24 @@ class Row:
     ratios: dict[str, list[float]] = field(default_factory=dict)
     values: dict[str, list[float]] = field(default_factory=dict)
     floor: float | None = None
+    disturbed: list[bool] = field(default_factory=list)
     note: str = ""
+
+    def kept(self, peer: str) -> list[float]:
+        """Our ratios to a peer: of the rounds that nothing disturbed, if those are enough."""
+        found = self.ratios.get(peer, [])
+        if len(found) != len(self.disturbed):
+            return found
+        clean = [r for r, bad in zip(found, self.disturbed, strict=True) if not bad]
+        return clean if len(clean) >= ENOUGH else found
+
+    def doubtful(self) -> bool:
+        """Whether too few rounds were undisturbed to tell."""
+        return bool(self.disturbed) and self.disturbed.count(False) < ENOUGH
 
     def middle(self, peer: str) -> float | None:
         """The median of our ratio to a peer."""
-        found = self.ratios.get(peer)
+        found = self.kept(peer)
         return statistics.median(found) if found else None
 
     def least(self, peer: str) -> float | None:
@@ -75,8 +90,10 @@ class Row:
             found.append(own <= self.most)
         return "" if not found else "met" if all(found) else "missed"
 
-    def add(self, values: dict[str, float]) -> None:
-        """A round: what each peer took."""
+    def add(self, values: dict[str, float], disturbed: bool | None = None) -> None:
+        """A round: what each peer took, and whether other programs were in the way, if known."""
+        if disturbed is not None:
+            self.disturbed.append(disturbed)
         for peer, value in values.items():
             self.values.setdefault(peer, []).append(value)
             if peer != OURS and OURS in values:

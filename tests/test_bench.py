@@ -141,6 +141,20 @@ def test_verdicts_come_from_what_was_measured_alone():
     assert report.goals(filled({}, most=3.0)) == "PyTorch 0.5, 2 of 3 MB"
 
 
+def test_rounds_that_nothing_disturbed_make_the_figure_if_they_are_enough():
+    row = rows.Row("small", "x", "x", {"torch": 0.5})
+    for k in range(7):
+        bad = k % 2 == 1
+        row.add({"tritongrad": 1.0, "torch": 100.0 if bad else 1.0}, bad)
+    assert row.kept("torch") == [1.0] * 4
+    assert report.judged(row) == "missed"
+    row = rows.Row("small", "x", "x", {"torch": 0.5})
+    for k in range(4):
+        row.add({"tritongrad": 1.0, "torch": 4.0}, k > 1)
+    assert row.kept("torch") == [0.25] * 4
+    assert report.judged(row) == "met (disturbed)"
+
+
 def test_a_peer_that_fails_is_named_and_the_rest_goes_on():
     class Fake:
         units = frozenset({"x"})
