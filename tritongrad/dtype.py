@@ -56,6 +56,8 @@ bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64 = B
 BOOL, INT64, FLOAT32, FLOAT64 = bool_.numpy, int64.numpy, float32.numpy, float64.numpy
 FLOAT16, BFLOAT16 = float16.numpy, bfloat16.numpy
 HALVES = (FLOAT16, BFLOAT16)
+# Beside half types these take a Python number in float32, as PyTorch's do; others round it first.
+WIDE_NUMBERS = frozenset("mul div floor_divide leaky_relu elu".split())
 
 _ALIASES = {"float": float32, "double": float64, "half": float16, "long": int64, "int": int32}
 _ALIASES |= {"short": int16, "bool_": bool_}

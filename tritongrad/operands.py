@@ -15,6 +15,7 @@ from tritongrad.dtype import (
     FLOAT32,
     FLOAT64,
     HALVES,
+    WIDE_NUMBERS,
     common_dtype,
     get_default_dtype,
     is_float,
@@ -66,11 +67,15 @@ def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     exact_numbers = operation.elementwise == "bool" and not is_float(common)
     if not exact_numbers:
         _check_numbers(operation, arrays, common)
-    arrays = [_cast(a, common, on_cpu and not exact_numbers) for a in arrays]
+    wide = common in HALVES and operation.name in WIDE_NUMBERS and any(map(_is_number, arrays))
+    if wide and on_cpu:
+        arrays = [_cast(a, FLOAT32, True) if _is_number(a) else a for a in arrays]
+    else:
+        arrays = [_cast(a, common, on_cpu and not exact_numbers) for a in arrays]
     if masks:
         arrays = [_mask(operation, m) for m in masks] + arrays
     kernel = operation.cpu if on_cpu else operation.device
-    if on_cpu and common in HALVES and not isinstance(kernel, np.ufunc):
+    if on_cpu and common in HALVES and (wide or not isinstance(kernel, np.ufunc)):
         kernel = functools.partial(_in_float32, kernel, common)
     elif on_cpu and operation.elementwise == "same" and not is_float(common):
         kernel = functools.partial(_kept, kernel, common)
@@ -123,6 +128,10 @@ def _array_of(operation: Op, position: int, x: Any) -> Any:
         f"{operation.name}: argument '{operation.parameters[position]}' must be a Tensor or a "
         f"number, got {type(x).__name__}"
     )
+
+
+def _is_number(a: Any) -> bool:
+    return a is not None and not hasattr(a, "dtype")
 
 
 def _as_number(a: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.launch import launch
+from tritongrad.dtype import FLOAT32, HALVES, WIDE_NUMBERS
 
 BOOL = np.dtype(bool)
 TO_BOOL = frozenset(
@@ -60,7 +61,7 @@ def launches_of(
     for i, x in enumerate(operands):
         if not isinstance(x, DeviceArray):
             numbers |= 1 << i
-            x = number(x, dtype, compute)
+            x = number(x, number_dtype(name, dtype), compute)
         args.append(x)
     args += [0] * (4 - len(args))
     constexprs = {
@@ -128,12 +129,17 @@ def number(value: Any, dtype: np.dtype, compute: Any) -> Any:
         if dtype == np.float64:
             return np.float64(value)
         with np.errstate(over="ignore"):
-            rounded = np.asarray(value).astype(np.float32 if dtype.kind in "biu" else dtype)
+            rounded = np.asarray(float(value)).astype(np.float32 if dtype.kind in "biu" else dtype)
             return float(rounded.astype(np.float32))
     value = int(value)
     if not -(2**63) <= value < 2**63:
         raise OverflowError(f"the number {value} does not fit 64 bits")
     return value
+
+
+def number_dtype(name: str, dtype: np.dtype) -> np.dtype:
+    """What an operation on arrays of a dtype rounds its numbers to."""
+    return FLOAT32 if name in WIDE_NUMBERS and dtype in HALVES else dtype
 
 
 def contiguous(out: DeviceArray, args: list, constexprs: dict) -> Launches:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tritongrad.cuda.array import CudaArray, DeviceArray
-from tritongrad.cuda.elementwise import launches_of, specialised
+from tritongrad.cuda.elementwise import launches_of, number_dtype, specialised
 from tritongrad.cuda.forms import UNKNOWN, Form, form_of
 from tritongrad.cuda.launch import bind
 
@@ -120,7 +120,8 @@ def plan_for(
     from tritongrad.cuda.plans import written
 
     entry = bind(kernel, **options).prepare(device, args)
-    return written(entry, out.form, arrays[-1].dtype, values, args, grid[0])
+    dtype = number_dtype(name or operation.name, arrays[-1].dtype)
+    return written(entry, out.form, dtype, values, args, grid[0])
 
 
 def alike(operation: Any, arrays: list[Form], with_numbers: bool) -> bool:
