@@ -10,26 +10,11 @@ from tritongrad.nn import functional as F
 from tritongrad.nn import init
 from tritongrad.nn.module import Module
 from tritongrad.nn.parameter import Parameter
+from tritongrad.nn.recurrent import all_steps, rnn_step
 from tritongrad.ops.shape import cat, stack
-from tritongrad.ops.split import unbind
 from tritongrad.ops.view import unsqueeze
 
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
-
-
-def rnn_step(mode: str, given: Any, recurrent: Any, state: tuple) -> tuple:
-    """The next state (h,), or (h, c) of an LSTM, from the parts of input and state of each gate."""
-    if mode == "LSTM":
-        i, f, g, o = (given + recurrent).chunk(4, -1)
-        c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
-        return o.sigmoid() * c.tanh(), c
-    if mode == "GRU":
-        reset, update, new = given.chunk(3, -1)
-        reset_h, update_h, new_h = recurrent.chunk(3, -1)
-        n = (new + (reset + reset_h).sigmoid() * new_h).tanh()
-        return (n + (update + update_h).sigmoid() * (state[0] - n),)
-    total = given + recurrent
-    return (total.relu() if mode == "RNN_RELU" else total.tanh(),)
 
 
 class Recurrent(Module):
@@ -128,14 +113,11 @@ class Recurrent(Module):
         bias, recurrent_bias = (
             getattr(self, kind + name) if self.bias else None for kind in ("bias_ih", "bias_hh")
         )
+        given = F.linear(x, getattr(self, "weight_ih" + name), bias)
+        given = given.flip(0) if backwards else given
         weight = getattr(self, "weight_hh" + name)
-        given = unbind(F.linear(x, getattr(self, "weight_ih" + name), bias), 0)
-        found = []
-        for part in reversed(given) if backwards else given:
-            recurrent = F.linear(state[0], weight, recurrent_bias)
-            state = rnn_step(self.mode, part, recurrent, state)
-            found.append(state[0])
-        return stack(found[::-1] if backwards else found), state
+        found, state = all_steps(self.mode, given, weight, recurrent_bias, state)
+        return found.flip(0) if backwards else found, state
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
