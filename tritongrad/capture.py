@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -41,9 +41,8 @@ def first_graph(program: str, words: list[str]) -> drawing.Drawing | None:
     real, given, path = loop.backward, sys.argv, sys.path[0]
     caught: list[drawing.Drawing] = []
 
-    def instead(roots: Iterable, *_: Any, **__: Any) -> Any:
-        edge = next(iter(roots))[0]
-        caught.append(drawing.draw_edge(edge, names_in(sys._getframe(1), program)))
+    def instead(edges: Sequence, *_: Any, **__: Any) -> Any:
+        caught.append(drawing.draw_edge(edges[0], names_in(sys._getframe(1), program)))
         raise Drawn
 
     loop.backward, sys.argv, sys.path[0] = instead, [program, *words], os.path.dirname(program)

@@ -103,12 +103,10 @@ def _binary(operation: Op) -> Callable:
         nonlocal kernel
         if out is not None or alpha is not None:
             return _bind(operation, (input, other), {"out": out, "alpha": alpha})
-        # The quick way: two float32 (or two float64) arrays of NumPy, or one and a number.
-        try:
+        try:  # the quick way: two float32 (or float64) arrays of NumPy, or one and a number
             a = input._array
             d = a.dtype
-            kind = type(other)
-            is_tensor = kind is not float and kind is not int
+            is_tensor = type(other) not in NUMBERS
             if type(a) is not ndarray or not (d is FLOAT32 or d is FLOAT64):
                 return _binary_elsewhere(operation, input, other, a, is_tensor)
             b = other._array if is_tensor else zero_dim(other, d)
@@ -119,10 +117,8 @@ def _binary(operation: Op) -> Callable:
         if kernel is None:
             kernel = operation.cpu
         try:
-            if a.size < LARGE:
-                result = shared_quiet(kernel, a, b)
-            else:
-                result = quiet(large_map, kernel, a, b)
+            small = a.size < LARGE
+            result = shared_quiet(kernel, a, b) if small else quiet(large_map, kernel, a, b)
         except (RuntimeError, TypeError, ValueError):  # run() says what is wrong, if anything is
             return run(operation, (input, other))
         if type(result) is not ndarray:

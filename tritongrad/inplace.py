@@ -72,40 +72,45 @@ def _quick_writer(operation: Op, write: Callable | None) -> Callable | None:
 
     def writer(input: Any, args: tuple) -> bool:
         nonlocal kernel
-        target = getattr(input, "_array", None)
-        if type(target) is not ndarray or len(args) != 1 or not isinstance(input, Variable):
-            return False
-        other: Any = args[0]
-        d = target.dtype
-        if not (d is FLOAT32 or d is FLOAT64):
-            return False
-        is_tensor = type(other) is not float and type(other) is not int
-        b = getattr(other, "_array", None) if is_tensor else zero_dim(other, d)
-        if type(b) is not ndarray or b.dtype is not d:
-            return False
-        traced = input._node is not None or getattr(other, "_node", None) is not None
-        if traced and state.grad:
-            return False
-        flags = target.flags
-        if not (flags.c_contiguous and flags.writeable) or (is_tensor and b.shape != target.shape):
-            return False
-        cell = getattr(input, "_version", None)
-        if cell is INFERENCE:
+        b = _plain_operand(input, args)
+        if b is None:
             return False
         if kernel is None:
             kernel = operation.cpu
         if not isinstance(kernel, np.ufunc):
             return False
+        target = input._array
         if target.size >= large.LARGE:
             quiet(large.store, kernel, target, b)
         else:
             quiet(functools.partial(kernel, out=target), target, b)
+        cell = getattr(input, "_version", None)
         if cell is not None:
             cell[0] += 1
             cell[2] = name
         return True
 
     return writer
+
+
+def _plain_operand(input: Any, args: tuple) -> np.ndarray | None:
+    """The array of the one operand of a plain update of `input`; None if it is no such thing."""
+    target = getattr(input, "_array", None)
+    if type(target) is not ndarray or len(args) != 1 or not isinstance(input, Variable):
+        return None
+    other: Any = args[0]
+    d = target.dtype
+    if not (d is FLOAT32 or d is FLOAT64):
+        return None
+    is_tensor = type(other) not in (float, int)
+    b = getattr(other, "_array", None) if is_tensor else zero_dim(other, d)
+    if type(b) is not ndarray or b.dtype is not d or (is_tensor and b.shape != target.shape):
+        return None
+    traced = input._node is not None or getattr(other, "_node", None) is not None
+    flags = target.flags
+    if (traced and state.grad) or not (flags.c_contiguous and flags.writeable):
+        return None
+    return None if getattr(input, "_version", None) is INFERENCE else b
 
 
 def _quick_zero(input: Any, args: tuple) -> bool:

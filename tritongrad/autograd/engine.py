@@ -50,19 +50,17 @@ def initial_gradient(t: Any, gradient: Any) -> Any:
     return gradient if state.grad else wrap(gradient._array)
 
 
-def _roots(tensors: Sequence, gradients: Sequence) -> list[tuple]:
-    roots = []
-    for t, gradient in zip(tensors, gradients, strict=True):
-        edge = edge_of(t)
-        if edge is None:
-            raise RuntimeError(
-                "element 0 of tensors does not require grad and does not have a grad_fn: set "
-                "requires_grad=True on what it should be differentiated by, before computing it"
-            )
-        if t._array.dtype.kind in "biu":
-            raise RuntimeError(f"backward: only floating tensors have gradients, got {t.dtype}")
-        roots.append((edge, initial_gradient(t, gradient)))
-    return roots
+def _edge(t: Any) -> Any:
+    """Where backward from t starts."""
+    edge = edge_of(t)
+    if edge is None:
+        raise RuntimeError(
+            "element 0 of tensors does not require grad and does not have a grad_fn: set "
+            "requires_grad=True on what it should be differentiated by, before computing it"
+        )
+    if t._array.dtype.kind in "biu":
+        raise RuntimeError(f"backward: only floating tensors have gradients, got {t.dtype}")
+    return edge
 
 
 def run_backward(
@@ -80,7 +78,9 @@ def run_backward(
             raise RuntimeError("'inputs' argument to backward() cannot be empty.")
         targets = [_target(t) for t in inputs]
     retain = create_graph if retain_graph is None else retain_graph
-    found = loop.backward(_roots(tensors, gradients), retain, create_graph, targets)
+    edges = [_edge(t) for t in tensors]
+    starts = [initial_gradient(*pair) for pair in zip(tensors, gradients, strict=True)]
+    found = loop.backward(edges, starts, retain, create_graph, targets)
     for t, edge in zip(inputs or (), targets or (), strict=True):
         if not isinstance(edge, Variable) and id(edge) in found:
             loop.accumulate_grad(t, found[id(edge)], create_graph)
@@ -118,8 +118,9 @@ def grad(
         raise ValueError("grad: materialize_grads=True needs allow_unused to be True or None")
     targets = [_target(t) for t in inputs]
     retain = create_graph if retain_graph is None else retain_graph
-    roots = _roots(outputs, _sequence(grad_outputs, outputs))
-    found = loop.backward(roots, retain, create_graph, targets, accumulate=False)
+    edges = [_edge(t) for t in outputs]
+    starts = map(initial_gradient, outputs, _sequence(grad_outputs, outputs))
+    found = loop.backward(edges, list(starts), retain, create_graph, targets, accumulate=False)
     results = []
     for t, edge in zip(inputs, targets, strict=True):
         g = found.get(id(edge))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
 
@@ -16,30 +16,33 @@ from tritongrad.autograd.variable import Variable, accumulate_lock, wrap
 
 
 def backward(
-    roots: Iterable[tuple[Any, Any]],
+    edges: Sequence,
+    grads: Sequence,
     retain_graph: bool = False,
     create_graph: bool = False,
     targets: Sequence | None = None,
     accumulate: bool = True,
 ) -> dict:
-    """Pass gradients from roots, [(edge, gradient)], to the leaves.
+    """Pass gradients, one for each of the edges, to the leaves.
 
     Nodes leave a heap by the order in which they were made, latest first: every consumer of an
     output comes before its maker, so each Node runs once, with its whole gradient.
     With `targets` (edges) only what leads to them runs; their gradients are returned, and unless
     `accumulate` leaves keep their `grad`.
     """
-    edges, grads = zip(*roots, strict=True)
     wanted = None if targets is None else {id(t) for t in targets}
     needed = None if wanted is None else _leading_to(wanted, edges)
     run = Pass(retain_graph, create_graph, wanted, needed)
-    before, state.grad = state.grad, create_graph
+    before = state.recording
+    if before is not create_graph:
+        state.grad = create_graph
     try:
         run.nodes(edges, grads)
-        del grads, roots  # else the gradients would look shared to is_unshared
+        del grads  # else the gradients would look shared to is_unshared
         run.leaves_last(accumulate)
     finally:
-        state.grad = before
+        if before is not create_graph:
+            state.grad = before
     return run.found
 
 
@@ -65,6 +68,7 @@ class Pass:
         """The loop: hand gradients on along edges, take the latest Node, ask it for the next."""
         pending, needed = self.pending, self.needed
         plain = self.wanted is None and not self.retain_graph and not anomaly
+        plain = plain and Pass.visit is _visit  # else a profile is being taken
         heap: list[tuple[int, Any]] = []
         while True:
             for i, edge in enumerate(edges):
@@ -132,6 +136,9 @@ class Pass:
                 self.found[key] = g
             if accumulate:
                 accumulate_grad(leaf, g, self.create_graph)
+
+
+_visit = Pass.visit
 
 
 def _hand_over(output: Output, g: Any, pending: dict, heap: list) -> None:

@@ -74,15 +74,13 @@ def trace_two(op: Any, a: Variable, b: Any, is_tensor: bool, array: Any, result:
     node.shape = array.shape
     node.dtype = array.dtype
     node.hooks = None
-    pattern = plan.pattern
-    if pattern == 3 and edge is a and other is b:  # two leaves: without another call
+    if plan.pattern == 3 and edge is a and other is b:  # two leaves: without another call
         node.values = ()
-        cell, second = a._version, b._version
-        node.tensors = (a._array, cell, cell[0], b._array, second, second[0])
+        node.tensors = (a._array, a._version, a._version[0], b._array, b._version, b._version[0])
     else:
         node.values = node.tensors = ()
-        if pattern:
-            _save(node, pattern, a, b, result)
+        if plan.pattern:
+            _save(node, plan.pattern, a, b, result)
     if anomaly:
         node.trace = here()
     return node
