@@ -151,3 +151,38 @@ def test_every_allocation_of_a_step_on_the_driver_may_fail():
     )
     failures, launches = map(int, told.split())
     assert failures >= 6 and launches >= 6
+
+
+HUGE = 1 << 45
+CALLS = {
+    "add": lambda x: x + 1.0,
+    "exp": lambda x: x.exp(),
+    "maximum": lambda x: tg.maximum(x, x),
+    "eq": lambda x: x == x,
+    "where": lambda x: tg.where(x > 0, x, 1.0) if x.numel() < 9 else tg.where(x, x, x),
+    "zeros": lambda x: tg.zeros(HUGE),
+    "full": lambda x: tg.full((HUGE, 2), 1.5),
+    "empty": lambda x: tg.empty(HUGE, dtype=tg.float64),
+    "cat": lambda x: tg.cat([x, x]),
+    "clone": lambda x: x.clone(),
+    "cumsum": lambda x: x.cumsum(0),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_does_not_fit_the_host_is_named_with_its_bytes(name):
+    kind = tg.bool if name == "where" else tg.float32
+    x = tg.ones(1, dtype=kind).expand(HUGE)
+    with pytest.raises(MemoryError) as caught:
+        CALLS[name](x)
+    text = str(caught.value)
+    assert name in text and "bytes" in text and "GiB" in text, text
+    assert x[5].item() == 1 and x._version_count == 0
+
+
+@pytest.mark.parametrize("name", ["tensor_split", "hsplit", "vsplit"])
+def test_more_sections_than_anything_could_hold_are_refused(name):
+    x = tg.ones(4, 4)
+    with pytest.raises((RuntimeError, ValueError), match=name):
+        getattr(tg, name)(x, 1 << 50)
+    assert len(tg.tensor_split(tg.ones(3), 10_000)) == 10_000

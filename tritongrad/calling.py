@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,6 +61,18 @@ def not_a_tensor(operation: Any, position: int, got: Any) -> TypeError:
     return TypeError(
         f"{operation.name}: argument '{operation.parameters[position]}' must be a Tensor, "
         f"got {type(got).__name__}"
+    )
+
+
+def out_of_memory(name: str, error: MemoryError) -> MemoryError:
+    """NumPy's error for an array without room, with the operation and the bytes named."""
+    shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
+    if shape is None or dtype is None:
+        return MemoryError(f"{name}: out of memory on the CPU: {error or 'no details are known'}")
+    nbytes = math.prod(shape) * dtype.itemsize
+    return MemoryError(
+        f"{name}: no memory for {nbytes} bytes ({nbytes / 2**30:.2f} GiB) on the CPU: free some "
+        "tensors, or work on smaller parts"
     )
 
 

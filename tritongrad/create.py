@@ -10,6 +10,7 @@ import numpy as np
 
 from .autograd.modes import quiet, state
 from .autograd.variable import INFERENCE, Variable, wrap
+from .calling import out_of_memory
 from .cpu.spacing import spaced
 from .devices import as_device, device, device_of_array, move, place, seam
 from .dtype import BY_NUMPY, as_dtype, get_default_dtype
@@ -60,7 +61,10 @@ def like(array: Any, value: Any) -> Tensor:
 
 def _filled(name: str, size: Sequence, value: Any, dtype: Any, where: Any, grad: bool) -> Tensor:
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
-    return finish(filled(size_of(name, size), value, d.numpy, as_device(where)), grad)
+    try:
+        return finish(filled(size_of(name, size), value, d.numpy, as_device(where)), grad)
+    except MemoryError as error:
+        raise out_of_memory(name, error) from None
 
 
 # from values
@@ -172,7 +176,10 @@ def empty(*size, dtype=None, device=None, requires_grad=False):
     d = (as_dtype(dtype) if dtype is not None else get_default_dtype()).numpy
     where = as_device(device)
     if where.type == "cpu":
-        return finish(np.empty(shape, d), requires_grad)
+        try:
+            return finish(np.empty(shape, d), requires_grad)
+        except MemoryError as error:
+            raise out_of_memory("empty", error) from None
     from .cuda.array import empty as device_empty
 
     return finish(device_empty(shape, d, seam(where)), requires_grad)

@@ -11,7 +11,7 @@ import numpy as np
 from .autograd.modes import off, quiet, shared_quiet, state
 from .autograd.quick import trace_one, trace_two
 from .autograd.variable import INFERENCE, Variable, new, registry
-from .calling import ALIASES, into, publish
+from .calling import ALIASES, into, out_of_memory, publish
 from .cpu.large import LARGE, fits
 from .cpu.large import elementwise as large_map
 from .dtype import FLOAT32, FLOAT64
@@ -79,7 +79,11 @@ def _unary(operation: Op) -> Callable:
             kernel = operation.cpu
         try:
             result = shared_quiet(kernel, a) if a.size < LARGE else quiet(large_map, kernel, a)
-        except (RuntimeError, TypeError):  # a busy context, or floats where there may be none
+        except (
+            RuntimeError,
+            TypeError,
+            MemoryError,
+        ):  # a busy context, or floats where there may be none
             return run(operation, (input,))
         if type(result) is not ndarray:
             result = np.asarray(result)
@@ -119,7 +123,7 @@ def _binary(operation: Op) -> Callable:
         try:
             small = a.size < LARGE
             result = shared_quiet(kernel, a, b) if small else quiet(large_map, kernel, a, b)
-        except (RuntimeError, TypeError, ValueError):  # run() says what is wrong, if anything is
+        except (RuntimeError, TypeError, ValueError, MemoryError):  # run() says what is wrong
             return run(operation, (input, other))
         if type(result) is not ndarray:
             result = np.asarray(result)
@@ -275,4 +279,6 @@ def run(operation: Op, operands: tuple) -> Any:
         if error is None:
             raise
         raise error from None
+    except MemoryError as error:
+        raise out_of_memory(operation.name, error) from None
     return finish(operation, operands, out)

@@ -13,7 +13,7 @@ import numpy as np
 from .autograd.modes import in_use, shared_quiet, state
 from .autograd.record import RESULT, Plan, formula_names, trace, trace_outputs
 from .autograd.variable import INFERENCE, Variable, View, version_of, wrap
-from .calling import device_mismatch, not_a_tensor, publish, with_aliases
+from .calling import device_mismatch, not_a_tensor, out_of_memory, publish, with_aliases
 
 ndarray = np.ndarray
 REGISTRY: dict[str, Op] = {}
@@ -188,6 +188,8 @@ def apply(operation: Op, args: tuple) -> Any:
         if not in_use(error):
             raise
         out = state.quiet(kernel, *arrays)
+    except MemoryError as error:
+        raise out_of_memory(operation.name, error) from None
     if type(out) is tuple or type(out) is list:
         return _several(operation, args, out)
     return finish(operation, args, out)

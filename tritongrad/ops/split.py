@@ -17,6 +17,8 @@ from .dims import check_dim
 from .sizes import ints, shape_of
 from .slices import narrow, select
 
+MOST_PARTS = 1 << 16  # sections beyond the size of the dim: they hold nothing
+
 Tensor = Any
 
 
@@ -135,6 +137,11 @@ def tensor_split(input, indices_or_sections: Any, dim=0):
         if count <= 0:
             raise RuntimeError(
                 f"tensor_split: number of sections must be larger than 0, got {count}"
+            )
+        if count > max(n, MOST_PARTS):
+            raise RuntimeError(
+                f"tensor_split: {count} sections of a dim of {n} are more than the {MOST_PARTS} "
+                "tensors that it makes at most: nearly all of them would be empty"
             )
         return split(input, tuple([n // count + (i < n % count) for i in range(count)]), dim)
     ends = [*_ends(indices_or_sections, n), n]
