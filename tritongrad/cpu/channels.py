@@ -1,8 +1,8 @@
 """Batch normalisation on NumPy: a few passes over blocks of images that stay in the cache.
 
-Sums run along the contiguous rows of each channel in float32 (pairwise, by NumPy), and from row to
-row in float64. x - mean is taken with the nearest number to the mean, which is exact near it, and
-what that number lacks is put right afterwards.
+Sums run along the contiguous rows of each channel in float32 (pairwise, by NumPy) or, where those
+are short, over a few images; the rest in float64. x - mean is taken with the nearest number to the
+mean, which is exact near it, and what that number lacks is put right afterwards.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from .team import cuts, team
 Array = np.ndarray
 BLOCK = 1 << 16  # elements worked on at a time
 SPLIT = 1 << 17  # elements from which a second thread pays for its wake-up
+LONG = 512  # elements of a plane from which loops along it are long enough
+GROUP = 16  # images that are added up in float32
 add = np.add.reduce
 
 
@@ -55,22 +57,26 @@ def summed(x: Array, terms: Callable, outputs: int) -> Array:
 
     def work(block: slice, k: int) -> None:
         for i, values in enumerate(terms(block)):
-            rows = add(values, 2) if values.shape[2] != 1 else values[:, :, 0]
-            add(rows, 0, FLOAT64, found[i, k])
+            if x.shape[2] >= LONG:
+                add(add(values, 2), 0, FLOAT64, found[i, k])
+            else:  # rows are too short to add up along: from image to image, in small groups
+                groups = [add(values[n : n + GROUP], 0) for n in range(0, len(values), GROUP)]
+                add(np.array(groups), (0, 2), FLOAT64, found[i, k])
 
     in_blocks(work, x)
     return add(found, 1)
 
 
-def column(t: Array, dtype: np.dtype) -> Array:
+def column(t: Array, x: Array, dtype: np.dtype) -> Array:
     """One number a channel, as a shape that broadcasts to (images, channels, elements)."""
-    return t.astype(dtype).reshape(-1, 1)
+    t = t.astype(dtype).reshape(-1, 1)
+    return t if x.shape[2] >= LONG else np.repeat(t, x.shape[2], 1)  # NumPy likes long loops
 
 
-def split(mean: Array, dtype: np.dtype) -> tuple[Array, Array]:
+def split(mean: Array, x: Array, dtype: np.dtype) -> tuple[Array, Array]:
     """The nearest numbers of a dtype to the means, as a column, and what they lack."""
     near = mean.astype(dtype)
-    return near.reshape(-1, 1), mean.astype(FLOAT64) - near
+    return column(near, x, dtype), mean.astype(FLOAT64) - near
 
 
 def channel_statistics(x: Array) -> tuple[Array, Array]:
@@ -79,7 +85,7 @@ def channel_statistics(x: Array) -> tuple[Array, Array]:
     n = max(x.size // max(x.shape[1], 1), 1)
     (total,) = summed(x, lambda block: (x[block].astype(wide, copy=False),), 1)
     mean = total / n
-    near, rest = split(mean, wide)
+    near, rest = split(mean, x, wide)
 
     def squares(block: slice) -> tuple:
         away = np.subtract(x[block], near, dtype=wide)
@@ -101,14 +107,14 @@ def batch_norm(
     """(x - mean) / sqrt(var + eps) * weight + bias"""
     shape, dtype, wide = x.shape, x.dtype, narrow(x)
     x = planes(x)
-    near, rest = split(mean, wide)
+    near, rest = split(mean, x, wide)
     scale = 1 / np.sqrt(var.astype(FLOAT64) + eps)
     if weight is not None:
         scale = scale * weight
     shift = -rest * scale
     if bias is not None:
         shift = shift + bias
-    factor, addend = column(scale, wide), column(shift, wide)
+    factor, addend = column(scale, x, wide), column(shift, x, wide)
     out = empty(x.shape, dtype)
 
     def work(block: slice, k: int) -> None:
@@ -128,7 +134,7 @@ def batch_norm_sums(
 ) -> tuple[Array, Array]:
     """For each channel the sums of grad and of grad * (x - mean) / sqrt(var + eps)."""
     grad, x, wide = planes(grad), planes(x), narrow(x)
-    near, rest = split(mean, wide)
+    near, rest = split(mean, x, wide)
 
     def terms(block: slice) -> tuple:
         g = grad[block].astype(wide, copy=False)
@@ -154,12 +160,12 @@ def batch_norm_backward(
     shape, wide = x.shape, narrow(x)
     grad, x = planes(grad), planes(x)
     n = max(x.size // max(x.shape[1], 1), 1)
-    near, rest = split(mean, wide)
+    near, rest = split(mean, x, wide)
     r = 1 / np.sqrt(var.astype(FLOAT64) + eps)
     scale = r if weight is None else r * weight
     bend = -scale * r * slope.astype(FLOAT64) / n
     shift = -scale * level / n - bend * rest
-    of_grad, of_x, addend = column(scale, wide), column(bend, wide), column(shift, wide)
+    of_grad, of_x, addend = column(scale, x, wide), column(bend, x, wide), column(shift, x, wide)
     out = empty(x.shape, grad.dtype)
 
     def work(block: slice, k: int) -> None:
