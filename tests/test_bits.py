@@ -8,6 +8,7 @@ run, nor on the threads: BLAS has one, and large products are cut among threads 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from hunt_size import size
 from hunt_values import random_floats
 
 import tritongrad as tg
+from tritongrad.ops import activation
 
 ROOT = Path(__file__).parent.parent
 ROWS = (1, 2, 7, 64, size(129, 4096))
@@ -156,6 +158,7 @@ def test_a_row_of_integer_mm_is_exact_everywhere(device):
 STEPS = """
 import hashlib, sys
 import tritongrad as tg
+from tritongrad.ops import activation
 tg.set_num_threads(int(sys.argv[1]))
 tg.manual_seed(0)
 x, y = tg.randn(64, 30), tg.randint(0, 5, (64,))
@@ -241,3 +244,25 @@ def test_large_kernels_give_the_same_bits_for_any_number_of_threads(name):
     finally:
         tg.set_num_threads(before)
     assert found == {b"".join(parts)}
+
+
+LARGE_FORMS = {f"pow {e}": lambda x, g, e=e: x.pow(e) for e in (0.5, 1, -1, 2, 3, 4, 2.5)} | {
+    "relu": lambda x, g: x.relu(),
+    "clamp": lambda x, g: x.clamp(min=0.1),
+    "clamp_max": lambda x, g: x.clamp(max=0.1),
+    "relu_backward": lambda x, g: activation.relu_backward(g, x),
+    "clamp_min_backward": lambda x, g: activation.clamp_min_backward(g, x, 0.1),
+    "clamp_max_backward": lambda x, g: activation.clamp_max_backward(g, x, 0.1),
+}
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64])
+@pytest.mark.parametrize("form", LARGE_FORMS)
+def test_kernels_that_write_in_place_give_the_bits_of_small_ones(form, dtype):
+    generator = tg.Generator().manual_seed(4)
+    n = (1 << 18) + 77
+    x, g = (tg.randn(n, generator=generator, dtype=dtype) for _ in range(2))
+    x[:8] = tg.tensor([0.0, -0.0, math.nan, math.inf, -math.inf, 0.1, 1e-40, -1e-40])
+    f, step = LARGE_FORMS[form], 5_000
+    parts = [bits(f(x[i : i + step], g[i : i + step])) for i in range(0, n, step)]
+    assert bits(f(x, g)) == b"".join(parts)

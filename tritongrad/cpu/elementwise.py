@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+from .large import WIDE
 
 Array = np.ndarray
 
@@ -16,33 +21,45 @@ def number(x: object) -> float | None:
     return x  # type: ignore[return-value]
 
 
-def pow(input: Array, exponent: Array | float) -> Array:
+def into(kernel: Callable) -> Callable:
+    """Mark a kernel that takes `out`, as ufuncs do: it has no need of temporaries."""
+    kernel.into = True  # type: ignore[attr-defined]  (functions take attributes)
+    return kernel
+
+
+@into
+def pow(input: Array, exponent: Array | float, out: Array | None = None) -> Array:
     """input ** exponent; small whole ones are products: np.power is slow for negative bases."""
     e = number(exponent)
     if e is None or not isinstance(input, np.ndarray) or input.dtype.kind != "f":
-        return np.power(input, exponent)
+        return np.power(input, exponent, out=out)
     if e == 2:
-        return np.multiply(input, input)
+        return np.multiply(input, input, out=out)
     if e == 3:
-        return np.multiply(np.multiply(input, input), input)
+        return np.multiply(np.multiply(input, input, out=out), input, out=out)
     if e == 0.5:
-        return np.sqrt(input + input.dtype.type(0))  # -0 + 0 = 0: pow has no -0 here
+        return np.sqrt(input + input.dtype.type(0), out=out)  # -0 + 0 = 0: pow has no -0 here
     if e == 1:
-        return np.positive(input)
+        return np.positive(input, out=out)
     if e == -1:
-        return np.reciprocal(input)
+        return np.reciprocal(input, out=out)
     if e == 4:
-        square = np.multiply(input, input)
-        return np.multiply(square, square)
-    return np.power(input, input.dtype.type(e))
+        square = np.multiply(input, input, out=out)
+        return np.multiply(square, square, out=out)
+    return np.power(input, input.dtype.type(e), out=out)
 
 
-def select(mask: Array, values: Array) -> Array:
+def select(mask: Array, values: Array, out: Array | None = None) -> Array:
     """values where mask holds, else 0: a third of np.where's time, by the bits of the floats."""
     bits = np.int32 if values.dtype == np.float32 else np.int64
     if values.dtype.kind != "f" or values.itemsize < 4 or not mask.shape == values.shape != ():
-        return np.where(mask, values, values.dtype.type(0))
-    result = mask.astype(bits)
+        chosen = np.where(mask, values, values.dtype.type(0))
+        return chosen if out is None else np.positive(chosen, out=out)
+    if out is None:
+        result = mask.astype(bits)
+    else:
+        result = out.view(bits)
+        np.copyto(result, mask)
     if bits is np.int32:
         np.multiply(result, values.view(bits), out=result)
     else:  # processors have no product of wide integers
@@ -65,12 +82,26 @@ def log_sigmoid(input: Array) -> Array:
     return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
 
 
-def relu(input: Array) -> Array:
-    return np.maximum(input, input.dtype.type(0))
+@into
+def relu(input: Array, out: Array | None = None) -> Array:
+    return np.maximum(input, zeros_like_block(input), out=out)
 
 
-def relu_backward(grad: Array, result: Array) -> Array:
-    return select(result > 0, grad)
+def zeros_like_block(input: Array) -> Array:
+    """Zeros to compare a block of a large array with: np.maximum is slow with a number."""
+    if input.ndim != 1 or not 1024 <= input.size <= WIDE:
+        return input.dtype.type(0)
+    return _zeros(input.dtype)[: input.size]
+
+
+@functools.cache
+def _zeros(dtype: np.dtype) -> Array:
+    return np.zeros(WIDE, dtype)
+
+
+@into
+def relu_backward(grad: Array, result: Array, out: Array | None = None) -> Array:
+    return select(result > 0, grad, out)
 
 
 def tanh_backward(grad: Array, result: Array) -> Array:
@@ -142,12 +173,14 @@ def clamp_backward(grad: Array, input: Array, min: Array, max: Array) -> Array:
     return select((input >= min) & (input <= max), grad)
 
 
-def clamp_min_backward(grad: Array, input: Array, min: Array) -> Array:
-    return select(input >= min, grad)
+@into
+def clamp_min_backward(grad: Array, input: Array, min: Array, out: Any = None) -> Array:
+    return select(input >= min, grad, out)
 
 
-def clamp_max_backward(grad: Array, input: Array, max: Array) -> Array:
-    return select(input <= max, grad)
+@into
+def clamp_max_backward(grad: Array, input: Array, max: Array, out: Any = None) -> Array:
+    return select(input <= max, grad, out)
 
 
 def floor_divide(input: Array, other: Array) -> Array:

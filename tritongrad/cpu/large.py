@@ -16,6 +16,7 @@ BOOL = np.dtype(bool)
 LARGE = 1 << 14  # elements from which results come from the pool
 SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay in L2
+WIDE = 1 << 17  # ... without them: two threads meet less often at the interpreter's lock
 
 
 def fits(arrays: list) -> bool:
@@ -36,29 +37,45 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
             return _broadcast(kernel, arrays)
         return kernel(*arrays)
     n = math.prod(shape)
-    if n < SPLIT and isinstance(kernel, np.ufunc):
+    direct = isinstance(kernel, np.ufunc) or hasattr(kernel, "into")
+    if n < SPLIT and isinstance(kernel, np.ufunc) and not slow_with_number(kernel, arrays):
         dtype = BOOL if compares(kernel) else arrays[0].dtype
         return kernel(*arrays, out=empty(shape, dtype))
     flat = [a.reshape(-1) if a.ndim else a for a in arrays]
     first = kernel(*[a[:1] if a.ndim else a for a in flat])
     out = empty(shape, first.dtype)
-    into = out.reshape(-1)
-    if isinstance(kernel, np.ufunc):
+    target = out.reshape(-1)
+    step = n if isinstance(kernel, np.ufunc) else WIDE if direct else BLOCK
+    if slow_with_number(kernel, arrays):
+        flat = [a if a.ndim else np.full(min(n, WIDE), a) for a in flat]
+        step = WIDE
 
-        def work(i: int, j: int) -> None:
-            kernel(*[a[i:j] if a.ndim else a for a in flat], out=into[i:j])
-    else:
-
-        def work(i: int, j: int) -> None:
-            for start in range(i, j, BLOCK):
-                end = min(start + BLOCK, j)
-                into[start:end] = kernel(*[a[start:end] if a.ndim else a for a in flat])
+    def work(i: int, j: int) -> None:
+        for start in range(i, j, step):
+            end = min(start + step, j)
+            parts = [part(a, start, end, n) for a in flat]
+            if direct:
+                kernel(*parts, out=target[start:end])
+            else:
+                target[start:end] = kernel(*parts)
 
     if n < SPLIT:
         work(0, n)
     else:
         team().run(work, cuts(n, BLOCK))
     return out
+
+
+def part(a: np.ndarray, start: int, end: int, n: int) -> np.ndarray:
+    """What an operand gives to a block: a number as it is, or one block of it."""
+    if a.ndim == 0:
+        return a
+    return a[start:end] if a.size == n else a[: end - start]
+
+
+def slow_with_number(kernel: Any, arrays: tuple) -> bool:
+    """Whether a block full of the number is quicker: NumPy's extremes have no loop for one."""
+    return kernel in (np.maximum, np.minimum) and any(a.ndim == 0 for a in arrays)
 
 
 @functools.cache
@@ -86,7 +103,18 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
     """A ufunc over arrays of different shapes or layouts, into memory of the pool."""
     shape = np.broadcast_shapes(*[a.shape for a in arrays])
     first = kernel(*[a[tuple([slice(0, 1)] * a.ndim)] for a in arrays])
-    return kernel(*arrays, out=empty(shape, first.dtype))
+    out = empty(shape, first.dtype)
+    whole = [a.ndim == len(shape) and a.shape[0] == shape[0] for a in arrays]
+
+    def work(i: int, j: int) -> None:
+        parts = [a[i:j] if has_all else a for a, has_all in zip(arrays, whole, strict=True)]
+        kernel(*parts, out=out[i:j])
+
+    if out.size < SPLIT or shape[0] < 2:
+        kernel(*arrays, out=out)
+    else:
+        team().run(work, cuts(shape[0], 1))
+    return out
 
 
 def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
