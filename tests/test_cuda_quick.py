@@ -219,3 +219,44 @@ def test_host_time_is_a_few_calls_of_python():
     for name, row in found["rows"].items():
         assert row["recorded"] < 5 * found["plain"], (name, found)
         assert row["recorded"] < found["Triton"], (name, found)
+
+
+def test_a_product_by_a_plan_is_launched_as_before_and_forgotten_with_the_tiles():
+    told = run(
+        """
+        import tritongrad as tg
+        from tritongrad.cuda import quick, tiles
+        lib = fake()
+        def seen(f):
+            array = f()._array
+            config, attributes, params = recorded(lib)
+            assert int.from_bytes(params[:8], "little") == array.ptr
+            return config, attributes, params[8:], array.shape, array.strides, array.dtype
+        made = []
+        def recall(key, *arrays):
+            made.append(usual(key, *arrays))
+            return made[-1]
+        usual = quick.recall
+        from tritongrad.cuda import linalg
+        linalg.recall = recall
+        for dtype in (tg.float32, tg.bfloat16):
+            a, b = (tg.randn(48, 48, device="cuda").to(dtype) for _ in range(2))
+            row = tg.randn(1, 48, device="cuda").to(dtype)
+            for f in (lambda: a @ b, lambda: a @ a, lambda: a.t() @ b, lambda: row @ b[:, 1:]):
+                made.clear()
+                found = [seen(f) for _ in range(4)]
+                print(found[0] == found[1] == found[2] == found[3], [x is not None for x in made])
+        made.clear()
+        tg.set_float32_matmul_precision("high")
+        x = a.float()
+        x @ x
+        tiles.forget()
+        tg.set_float32_matmul_precision("highest")
+        c = tg.randn(48, 48, device="cuda")
+        c @ c, a @ b
+        print(made == [None] * 3)
+        """
+    )
+    lines = told.splitlines()
+    new, known = "True [False, False, True, True]", "True [True, True, True, True]"
+    assert lines == [new, known, new, new] * 2 + ["True"]

@@ -46,6 +46,15 @@ _forms: dict[tuple, Form] = {}
 _fresh: dict[tuple, Form] = {}  # the same ones, of C-ordered arrays, by what empty() knows
 
 
+def forget() -> None:
+    """Drop every plan: what they were made from has changed."""
+    for form in _forms.values():
+        for table in (form.same, form.number, form.mixed):
+            table.clear()
+    _fresh.clear()
+    _forms.clear()
+
+
 def form_of(array: DeviceArray) -> Form:
     """The form of an array, which remembers it."""
     if array.form is UNKNOWN:
@@ -68,7 +77,6 @@ def _form(device: Device, shape: Shape, strides: Shape, dtype: np.dtype, offset:
     found = _forms.get(key)
     if found is None:
         if len(_forms) >= MOST:
-            _fresh.clear()
-            _forms.clear()
+            forget()
         found = _forms[key] = Form(device, shape, strides, dtype)
     return found

@@ -7,6 +7,7 @@ import numpy as np
 from tritongrad.cuda import tiles
 from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.launch import launch
+from tritongrad.cuda.quick import recall, remember
 from tritongrad.cuda.views import reshaped_strides
 
 GROUP = 8  # rows of tiles that share columns of b while they are in the cache
@@ -16,6 +17,9 @@ Batch = tuple[int, int, int]  # length, stride of a, stride of b, in elements
 
 def mm(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> DeviceArray:
     """Product of two matrices."""
+    found = recall(precision, a, b)
+    if found is not None:
+        return found
     _check("mm", a, b, 2)
     return matmul(a, b, precision)
 
@@ -70,15 +74,18 @@ def _launch(out: DeviceArray, a: DeviceArray, b: DeviceArray, precision: str) ->
     a_strides = (a_b_outer[0], a_b_batch[0], *_steps(a))
     b_strides = (a_b_outer[1], a_b_batch[1], *_steps(b))
     sizes = (rows, cols, inner, batches)
-    launch(
-        *(kernels.matmul, grid, out, a, b, *sizes, *a_strides, *b_strides),
+    args = (out, a, b, *sizes, *a_strides, *b_strides)
+    options = {
         **{"BM": tile.rows, "BN": tile.cols, "BK": tile.inner, "GROUP": GROUP},
-        MODE=MODES.get("integer" if line == "long" else line, "ieee"),
-        SUM=_sum_dtype(a.dtype),
-        FLUSH=flush,
-        num_warps=tile.warps,
-        num_stages=tile.stages,
-    )
+        "MODE": MODES.get("integer" if line == "long" else line, "ieee"),
+        "SUM": _sum_dtype(a.dtype),
+        "FLUSH": flush,
+        "num_warps": tile.warps,
+        "num_stages": tile.stages,
+    }
+    launch(kernels.matmul, grid, *args, **options)
+    if a.ndim == 2:
+        remember(precision, (a, b), out, (kernels.matmul, grid, args, options))
 
 
 def _steps(array: DeviceArray) -> tuple[int, int]:

@@ -49,6 +49,36 @@ def learn(operation: Any, operands: Sequence) -> None:
         table[key] = plan_for(operation, values, forms) or refuse
 
 
+def recall(key: Any, first: DeviceArray, *rest: DeviceArray) -> DeviceArray | None:
+    """The result by the plan that remember() has made under this key for arrays of these forms."""
+    if type(first) is not CudaArray:
+        return None
+    plan = form_of(first).mixed.get((key, *[form_of(x) for x in rest]))
+    return None if plan is None else plan(first, *rest)
+
+
+def remember(key: Any, arrays: tuple, out: DeviceArray, launch: tuple) -> None:
+    """Make a plan of one launch (kernel, grid, args, options) whose args begin with out, *arrays.
+
+    As learn() does, the second time; not if these are no longer the arrays that recall() was given.
+    """
+    if type(out) is not CudaArray:
+        return
+    first, *rest = [form_of(x) for x in arrays]
+    table, where = first.mixed, (key, *rest)
+    if where not in table:
+        table[where] = None
+    elif table[where] is None:
+        kernel, grid, args, options = launch
+        same = all(x is y for x, y in zip(args, (out, *arrays), strict=False))
+        if same and len(grid) == 1 and not out.device.memory.poison:
+            from tritongrad.cuda.plans import written
+
+            entry = bind(kernel, **options).prepare(out.device, args)
+            table[where] = written(entry, out.form, out.dtype, list(arrays), args, grid[0])
+        table[where] = table[where] or refuse
+
+
 def values_of(operands: Sequence) -> list | None:
     """Arrays and numbers; None unless all are on a GPU, or floats and ints."""
     values = []

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tritongrad.cuda import forms
 from tritongrad.cuda.tuned import TUNED
 
 FLUSH = 128  # of the inner size: a longer chain of float32 additions can be off by over 16 u
@@ -109,6 +110,7 @@ def row_tiles(model: str, name: str, width: str) -> tuple[Rows, Rows]:
 
 def forget() -> None:
     """Read tuned.py's table anew: for the tuner, which changes it."""
+    forms.forget()
     product_tiles.cache_clear()
     row_tiles.cache_clear()
 
