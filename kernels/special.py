@@ -109,7 +109,30 @@ def erf(x):
 
 @triton.jit
 def normal_cdf(x):
-    return (1 + erf(x * 0.7071067811865476)) * 0.5
+    """Phi(x), also where it is small in float32: there (1 + erf) / 2 would have no digit left"""
+    half = (1 + erf(x * 0.7071067811865476)) * 0.5
+    if x.dtype == tl.float64:
+        return half
+    else:
+        return tl.where(x < -1, normal_tail(tl.minimum(tl.maximum(-x, 1.0), 15.0)), half)
+
+
+@triton.jit
+def normal_tail(x):
+    """Phi(-x) for 1 <= x <= 15: Chebyshev's fit of log(erfc(z) exp(z^2) / t), t = 2 / (2 + z),
+    within 1.2e-7 of erfc (Press et al., Numerical Recipes). x^2 is split: exp magnifies its error
+    """
+    t = divide(tl.zeros_like(x) + 1.0, 1.0 + 0.3535533905932738 * x)
+    p = 0.17087277 * t - 0.82215223
+    p = p * t + 1.48851587
+    p = p * t - 1.13520398
+    p = p * t + 0.27886807
+    p = p * t - 0.18628806
+    p = p * t + 0.09678418
+    p = p * t + 0.37409196
+    p = (p * t + 1.00002368) * t - 1.26551223
+    near = tl.floor(x * 16) * 0.0625  # its square is exact
+    return 0.5 * t * exp(p - 0.5 * (x - near) * (x + near)) * exp(-0.5 * near * near)
 
 
 @triton.jit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hunt_size import LONG, size
@@ -137,3 +139,18 @@ def test_the_order_of_sums_on_a_gpu_keeps_the_bound_and_one_chain_does_not(k):
     assert (np.abs(total - exact) / exact).max() <= MATMUL
     if k >= 4096:
         assert (np.abs(chain(products) - exact) / exact).max() > MATMUL
+
+
+def test_gelu_keeps_its_digits_where_it_is_small(device):
+    """u = 2^-24. CPU: one rounding. Kernel: Phi's fit 2u, two exps 2u each, four products: 10u."""
+    x = np.linspace(-13.1, 8, 4001).astype(np.float32)
+    exact = np.array([0.5 * float(v) * math.erfc(-float(v) * math.sqrt(0.5)) for v in x])
+    got = tg.nn.functional.gelu(tg.tensor(x, device=device)).cpu().numpy().astype(np.float64)
+    bound = (1.01 if device == "cpu" else 20) * 2.0**-24
+    assert (np.abs(got - exact) <= bound * np.abs(exact) + 1e-38).all()
+    if device == "cpu":
+        wide = np.linspace(-37, 8, 2001)
+        exact = np.array([0.5 * v * math.erfc(-v * math.sqrt(0.5)) for v in wide])
+        got = tg.nn.functional.gelu(tg.tensor(wide)).numpy()
+        limit = (4 + wide * wide) * 2.0**-52  # erfc magnifies the rounding of its argument
+        assert (np.abs(got - exact) <= limit * np.abs(exact) + 1e-300).all()

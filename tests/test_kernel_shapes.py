@@ -113,7 +113,8 @@ def test_kernels_on_sizes_about_the_edges_of_their_tiles():
             else:
                 op, sample, layout, needs = drawn(seed)
                 note = f"{op.name}{sample} {layout}"
-                run_case(op, sample, seed, layout, needs)
+                if not is_a_gradient(op):  # those run in backward, on sizes that fit
+                    run_case(op, sample, seed, layout, needs)
             assert not watch.found, f"seed {seed}: {note}: {watch.found[:3]}"
             watch.found.clear()
     counts = {k: len(s) for k, s in seen.items()}
@@ -128,7 +129,7 @@ def test_results_on_these_sizes_are_those_of_the_cpu(part):
     compared = 0
     for seed in range(part, size(160, 8_000), 4):
         op, sample, layout, _ = drawn(10**6 + seed)
-        if op.name in ELSEWHERE or op.name in RANDOM or is_a_gradient(op):
+        if op.name in ELSEWHERE or op.name in RANDOM or is_a_gradient(op) or "_forward" in op.name:
             continue  # halves of other operations are only ever given sizes that fit
         arguments = materialise(sample, seed=seed, device="interpret", layout=layout)
         with np.errstate(all="ignore"):

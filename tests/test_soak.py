@@ -12,7 +12,7 @@ from hunt_size import size
 
 import tritongrad as tg
 
-SECONDS = size(6, 60)
+SECONDS = size(20, 60)
 GROWTH = 1 << 20  # bytes of resident memory, after the pool has seen the sizes that occur
 BATCHES = (1, 2, 3, 7, 16, 33, 64, 100, 128)
 

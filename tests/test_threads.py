@@ -77,11 +77,11 @@ def test_threads_add_to_the_grad_of_a_shared_leaf():
     x = tg.zeros(4, requires_grad=True)
 
     def work(i):
-        for _ in range(250):
+        for _ in range(2_000):
             (x + 1.0).sum().backward()
 
-    run(4, work)
-    assert x.grad.tolist() == [1000.0] * 4
+    run(8, work)
+    assert x.grad.tolist() == [16_000.0] * 4
 
 
 def test_backward_in_another_thread_than_forward():
