@@ -82,9 +82,10 @@ def _largest(x: np.ndarray, windows: Windows, out: np.ndarray, tap: np.ndarray) 
     for value in values[1:-1]:
         np.maximum(out, value, out=out)
     if (out > least).all():  # no nan, and no window in which the padding can be mistaken
-        tap.fill(len(values) - 1)
-        for i in range(len(values) - 2, -1, -1):
-            np.copyto(tap, i, where=values[i] == out)
+        tap.fill(0)
+        for value in reversed(values[:-1]):  # one further where this is not it, else the first
+            tap += 1
+            np.multiply(tap, value != out, out=tap)
     else:
         tap[...] = first_largest(values, inside_of(x, windows))
 
