@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -223,6 +222,8 @@ def elsewhere(place: str, name: str) -> str | None:
 def alike(place: str, name: str) -> str | None:
     """A name of the module that is spelt nearly so."""
     known = [n for n in dir(sys.modules[place]) if not n.startswith("_")]
+    import difflib  # needed for an error only
+
     close = difflib.get_close_matches(name, known, 1, 0.8)
     return f"{place}.{close[0]}" if close else None
 

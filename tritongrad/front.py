@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from .autograd.record import argument_names
 from .calling import publish, with_aliases
 
 
@@ -18,7 +18,7 @@ def front(entry: Callable | None = None) -> Callable[[Callable], Callable[..., A
     """
 
     def declare(function: Callable) -> Callable[..., Any]:
-        parameters = list(inspect.signature(function).parameters)
+        parameters = argument_names(function)
         names = frozenset(parameters)
         described: Any = SimpleNamespace(name=function.__name__, parameters=parameters)
 

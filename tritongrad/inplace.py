@@ -30,7 +30,6 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
     """
     operation: Op = entry.op  # type: ignore[attr-defined]
     name = operation.name + "_"
-    signature = operation.signature
     quick = _quick_writer(operation, write)
 
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:
@@ -44,7 +43,7 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
             return run_inplace(operation, name, operation.function(input, *args, **kwargs), write)
         if kwargs or len(args) + 1 != len(operation.parameters):
             alpha = kwargs.pop("alpha", 1) if operation.name in ("add", "sub") else 1
-            bound = signature.bind(input, *args, **kwargs)
+            bound = operation.signature.bind(input, *args, **kwargs)
             bound.apply_defaults()
             args = tuple(bound.arguments.values())[1:]
             if type(alpha) is not int or alpha != 1:

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from .autograd.modes import in_use, shared_quiet, state
-from .autograd.record import RESULT, Plan, formula_names, trace, trace_outputs
+from .autograd.record import (
+    RESULT,
+    Plan,
+    argument_names,
+    formula_names,
+    trace,
+    trace_outputs,
+)
 from .autograd.variable import INFERENCE, Variable, View, version_of, wrap
 from .calling import device_mismatch, not_a_tensor, out_of_memory, publish, with_aliases
 
@@ -40,8 +47,7 @@ class Op:
         self.name = function.__name__
         self.group = group or function.__module__.rpartition(".")[2]
         self.function = function
-        self.signature = inspect.signature(function)
-        self.parameters = list(self.signature.parameters)
+        self.parameters = argument_names(function)
         self.samples = samples
         self.view = view
         self.variadic = variadic  # the first argument is a list of tensors
@@ -70,6 +76,10 @@ class Op:
                 self.resolve(needed)
             self.formulas[self.parameters.index(name)] = formula
         self.differentiable = tuple(sorted(self.formulas))
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
 
     @functools.cached_property
     def saves_first(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import numpy as np
@@ -120,5 +119,7 @@ def reachable(where: device) -> device:
 
         found = cuda.is_available() and (where.index or 0) < cuda.device_count()
     else:
+        import importlib.util
+
         found = not where.index and importlib.util.find_spec("triton") is not None
     return where if found else CPU

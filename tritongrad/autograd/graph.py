@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import traceback
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +18,8 @@ anomaly: list = []  # not empty in anomaly mode: [whether gradients are searched
 
 def here() -> list[str]:
     """The lines of the caller's program that are running, without those of the library."""
+    import traceback  # needed in anomaly mode only
+
     return [
         line
         for line in traceback.format_stack()

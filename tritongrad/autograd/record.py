@@ -14,6 +14,7 @@ from .variable import (
     registry,
 )
 
+STARS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS  # the flags of a function with *args, **kwargs
 RESULT = -1  # the position that stands for the operation's own result
 NUMBER = ((1, "value"),)  # the second argument, where it is no tensor
 # (tensors, values) -> what _quick_node has a short way for
@@ -56,9 +57,17 @@ class Plan:
             self.formulas.append((formula, first, indices if len(indices) > 1 else None))
 
 
+def argument_names(function: Callable) -> list[str]:
+    """The names of a function's arguments; there are hundreds of functions to ask at import."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_flags & STARS:
+        return list(inspect.signature(function).parameters)
+    return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+
 def formula_names(formula: Callable) -> list[str]:
     """The names of what a formula needs beside g."""
-    return list(inspect.signature(formula).parameters)[1:]
+    return argument_names(formula)[1:]
 
 
 class OpNode(Node):

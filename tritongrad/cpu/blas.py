@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import glob
 import os
 import threading
 from collections.abc import Callable
@@ -37,6 +36,8 @@ class Blas:
 
     def find(self) -> None:
         """Look for the two functions of OpenBLAS."""
+        import glob
+
         self.looked = True
         folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
         for file in glob.glob(os.path.join(folder, "*openblas*")):
