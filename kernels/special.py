@@ -114,7 +114,8 @@ def normal_cdf(x):
     if x.dtype == tl.float64:
         return half
     else:
-        return tl.where(x < -1, normal_tail(tl.minimum(tl.maximum(-x, 1.0), 15.0)), half)
+        far = tl.where(x < -1, tl.where(x > -15, -x, 15.0), 1.0)
+        return tl.where(x < -1, normal_tail(far), half)
 
 
 @triton.jit
@@ -131,7 +132,7 @@ def normal_tail(x):
     p = p * t + 0.09678418
     p = p * t + 0.37409196
     p = (p * t + 1.00002368) * t - 1.26551223
-    near = tl.floor(x * 16) * 0.0625  # its square is exact
+    near = floor(x * 16) * 0.0625  # its square is exact
     return 0.5 * t * exp(p - 0.5 * (x - near) * (x + near)) * exp(-0.5 * near * near)
 
 
