@@ -88,7 +88,7 @@ def channel_statistics(x: Array) -> tuple[Array, Array]:
     near, rest = split(mean, x, wide)
 
     def squares(block: slice) -> tuple:
-        away = np.subtract(x[block], near, dtype=wide)
+        away = np.subtract(x[block], near, out=empty(x[block].shape, wide))
         return (np.multiply(away, away, out=away),)
 
     (square,) = summed(x, squares, 1)
@@ -118,7 +118,7 @@ def batch_norm(
     out = empty(x.shape, dtype)
 
     def work(block: slice, k: int) -> None:
-        y = out[block] if dtype is wide else np.empty(x[block].shape, wide)
+        y = out[block] if dtype is wide else empty(x[block].shape, wide)
         np.subtract(x[block], near, out=y)
         np.multiply(y, factor, out=y)
         np.add(y, addend, out=y)
@@ -138,7 +138,7 @@ def batch_norm_sums(
 
     def terms(block: slice) -> tuple:
         g = grad[block].astype(wide, copy=False)
-        away = np.subtract(x[block], near, dtype=wide)
+        away = np.subtract(x[block], near, out=empty(g.shape, wide))
         return g, np.multiply(away, g, out=away)
 
     level, slope = summed(x, terms, 2)
@@ -169,10 +169,10 @@ def batch_norm_backward(
     out = empty(x.shape, grad.dtype)
 
     def work(block: slice, k: int) -> None:
-        y = np.subtract(x[block], near, dtype=wide)
+        y = np.subtract(x[block], near, out=empty(x[block].shape, wide))
         np.multiply(y, of_x, out=y)
         np.add(y, addend, out=y)
-        scaled = np.multiply(grad[block], of_grad, dtype=wide)
+        scaled = np.multiply(grad[block], of_grad, out=empty(y.shape, wide))
         np.add(y, scaled, out=out[block], casting="same_kind")
 
     in_blocks(work, x)
