@@ -126,3 +126,14 @@ def test_tensor_constructor_takes_the_default_type():
         assert tg.Tensor([1]).dtype is tg.float64 and tg.Tensor(2).dtype is tg.float64
     finally:
         tg.set_default_dtype(tg.float32)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("value", [0, -0.0, 1, 2.5])
+def test_full_holds_the_same_bytes_on_every_device(value, dtype, device):
+    if value == 2.5 and "float" not in dtype:
+        value = 3
+    want = np.full((2, 3), value, getattr(tg, dtype).numpy)
+    made = tg.full((2, 3), value, dtype=getattr(tg, dtype), device=device)
+    assert made.cpu()._array.tobytes() == want.tobytes()
+    assert tg.full((0, 3), value, dtype=getattr(tg, dtype), device=device).shape == (0, 3)

@@ -42,14 +42,11 @@ def size_of(name: str, size: Sequence) -> tuple:
 def filled(shape: tuple, value: Any, dtype: np.dtype, where: device) -> Any:
     """An array of one value on any device."""
     if where.type == "cpu":
-        return np.full(shape, value, dtype) if value else np.zeros(shape, dtype)
-    from .cuda.array import copyto, empty, from_numpy
+        zero = type(value) is int and not value  # -0.0 is none
+        return np.zeros(shape, dtype) if zero else np.full(shape, value, dtype)
+    from .cuda.inplace import full
 
-    out = empty(shape, dtype, seam(where))
-    if out.size:
-        one = from_numpy(np.full((), value, dtype), out.device)
-        copyto(out, one.broadcast_to(shape))
-    return out
+    return full(shape, np.full((), value, dtype), seam(where))
 
 
 def like(array: Any, value: Any) -> Tensor:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from tritongrad.cuda.array import DeviceArray
+import numpy as np
+
+from tritongrad.cuda.array import DeviceArray, empty
+from tritongrad.cuda.device import Device
 from tritongrad.cuda.elementwise import elementwise
 
 
 def fill(x: DeviceArray, value: float) -> DeviceArray:
     """x = value, in x's dtype"""
     return elementwise("positive", value, out=x)
+
+
+def full(shape: tuple[int, ...], value: np.ndarray, device: Device) -> DeviceArray:
+    """An array of one value, which is given as a 0-d array of its dtype"""
+    out = empty(shape, value.dtype, device)
+    if any(value.tobytes()):
+        return fill(out, value.item())
+    device.memset(out.ptr, 0, out.nbytes)
+    return out
 
 
 def add_scaled(x: DeviceArray, other: DeviceArray, alpha: float) -> DeviceArray:
