@@ -23,7 +23,8 @@ Array = np.ndarray
 add: Any = np.add.reduce  # NumPy's stubs do not know positional keepdims and out
 BLOCK = 1 << 17  # elements at a time, so that their wide forms stay near
 LONG = 1 << 14  # a row is summed in pieces of this many pairs
-HALVED = 512  # float32 elements: their halves are added first, which costs u sum|x| at most
+HALVED = 512  # float32 rows: their halves are added first, which costs u sum|x| at most
+STRETCH = 2 * LONG  # elements of a row from which its halves are long enough to be added likewise
 GROUP = 64  # rows of a column are summed in groups of this many
 WIDTH = 1 << 12  # columns at a time: fewer would leave gaps between short stretches of memory
 
@@ -91,21 +92,19 @@ class Widen:
         return wide
 
 
-def _halves(x: Array) -> tuple[int, bool]:
+def _halves(x: Array, least: int) -> tuple[int, bool]:
     """How many elements of dim 1 are summed, and whether each has one half further as partner."""
     n = x.shape[1]
-    paired = x.dtype is FLOAT32 and n >= HALVED
+    paired = x.dtype is FLOAT32 and n >= least
     return (n // 2 if paired else n), paired
 
 
 def _rows(x: Array) -> Array:
     """(rows, n) -> (rows,): each row by NumPy's pairwise sum of pieces in float64."""
     rows, n = x.shape
-    half, paired = _halves(x)
-    if x.size <= BLOCK and half <= LONG:
-        wide = x[:, :half] + x[:, half : 2 * half] if paired else x
-        found = add(wide.astype(FLOAT64, "C", copy=False), -1)
-        return found + x[:, -1] if paired and n % 2 else found
+    half, paired = _halves(x, STRETCH)
+    if x.size <= BLOCK and half <= LONG and not paired:
+        return add(x.astype(FLOAT64, "C", copy=False), -1)
     parts = np.empty((rows, max(-(-half // LONG), 1)), FLOAT64)
     spans = _spans(half, LONG, BLOCK)
     longest = max((j - i for i, j in spans), default=0)
@@ -137,7 +136,7 @@ def _columns(x: Array) -> Array:
     outer, n, inner = x.shape
     if inner == 1:  # NumPy would sum a lone column pairwise, unlike one of several
         return _columns(np.repeat(x, 2, -1))[:, :1]
-    half, paired = _halves(x)
+    half, paired = _halves(x, HALVED)
     if x.size <= BLOCK and half <= GROUP:
         return add(x.astype(FLOAT64, "C", copy=False), 1)
     groups = max(-(-half // GROUP), 1)
