@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 
 import numpy as np
 import pytest
 
 import tritongrad as tg
 from tritongrad.autograd import Function
+from tritongrad.autograd.function import once_differentiable
 from tritongrad.autograd.functional import hessian, jacobian
-from tritongrad.op import REGISTRY
+from tritongrad.op import REGISTRY, op
 
 
 def leaf(*values):
@@ -135,3 +137,92 @@ def test_calls_of_operations_with_more_or_fewer_arguments():
             REGISTRY["clamp_both"].entry(*args)
     with pytest.raises(TypeError, match=r"clamp_both\(\)"):
         REGISTRY["clamp_both"].entry(x, 0.0, 1.0, odd=3)
+
+
+def test_names_of_arguments_as_numpy_has_them():
+    def rolled(input: tg.Tensor, dim: int):
+        """x rolled by one along a dim"""
+        return input, dim
+
+    before = dict(REGISTRY)
+    try:
+        entry = op(samples=[], cpu=lambda a, dim: np.roll(a, 1, dim))(rolled)
+        for given in ({"x": tg.arange(3), "axis": 0}, {"input": tg.arange(3), "axis": 0}):
+            assert entry(**given).tolist() == [2, 0, 1]
+        with pytest.raises(TypeError, match=r"rolled\(\).*'y'; it takes input, dim"):
+            entry(y=tg.arange(3), axis=0)
+    finally:
+        REGISTRY.clear()
+        REGISTRY.update(before)
+    g, x = tg.ones(3), tg.tensor([0.0, 1.0, 2.0])
+    backward = REGISTRY["clamp_backward"].entry
+    grad, input, low, high = REGISTRY["clamp_backward"].parameters
+    want = backward(g, x, 0.5, 1.5).tolist()
+    assert want == [0.0, 1.0, 0.0]
+    assert backward(**{grad: g, "x": x, low: 0.5, high: 1.5}).tolist() == want
+    assert backward(g, **{input: x, low: 0.5, high: 1.5}).tolist() == want
+
+
+def test_a_thread_that_does_not_record_leaves_the_others_alone():
+    inside, done = threading.Event(), threading.Event()
+
+    def other():
+        with tg.no_grad():
+            inside.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(10)
+    try:
+        x = leaf(1.0, 2.0)
+        results = [x.exp(), x + x, x * 2.0, x.clamp(0.0, 1.5), tg.where(x > 1, x, 0.0), x.sum()]
+        results += [x.reshape(1, 2) @ x.reshape(2, 1), x[0], x.cumsum(0), tg.cat([x, x])]
+        assert all(r.requires_grad and r.grad_fn is not None for r in results)
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_backward_once_of_one_or_of_several_inputs():
+    def made(count):
+        class Sum(Function):
+            @staticmethod
+            def forward(ctx, *xs):
+                return sum(xs[1:], xs[0] * 1.0)
+
+            @staticmethod
+            @once_differentiable
+            def backward(ctx, g):
+                return g * 2.0 if count == 1 else tuple(g * (i + 2.0) for i in range(count))
+
+        return Sum
+
+    for count in (1, 2):
+        xs = [leaf(1.0) for _ in range(count)]
+        grads = tg.autograd.grad(made(count).apply(*xs).sum(), xs, create_graph=True)
+        assert [g.item() for g in grads] == [2.0, 3.0][:count]
+        with pytest.raises(RuntimeError, match="once_differentiable"):
+            tg.autograd.grad(grads[0].sum(), xs[0])
+
+
+def test_gradients_of_functions_may_be_broadcast_from_one():
+    class Odd(Function):
+        shape: tuple = ()
+
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1.0
+
+        @staticmethod
+        def backward(ctx, g):
+            return tg.ones(Odd.shape, dtype=tg.float64)
+
+    x = tg.ones(2, 1, dtype=tg.float64, requires_grad=True)
+    for Odd.shape in ((2, 1), (2, 3), (4, 2, 1)):
+        x.grad = None
+        Odd.apply(x).sum().backward()
+        assert x.grad.shape == (2, 1)
+    for Odd.shape in ((1, 1), (3, 1), (2,), (4, 3, 1), ()):
+        with pytest.raises(RuntimeError, match="invalid gradient at index 0"):
+            Odd.apply(x).sum().backward()

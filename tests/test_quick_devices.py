@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tritongrad as tg
+from tritongrad.autograd.modes import off
 from tritongrad.autograd.variable import INFERENCE, LEAF, version_of, wrap
 from tritongrad.op import REGISTRY
 
@@ -70,6 +71,12 @@ def test_results_by_plans_are_recorded(form):
         assert result._node.edges == (x,)
     clamped = REGISTRY["clamp_both"].entry(x, 1.25, 1.5)
     assert clamped._node.name() == "ClampBothBackward0" and clamped._node.edges == (x,)
+    off.append(0)  # a thread somewhere does not record
+    try:
+        for result in (x.exp(), x + y, y * x, REGISTRY["clamp_both"].entry(x, 1.25, 1.5)):
+            assert result._node is not None and result._node.edges == (x,)
+    finally:
+        off.pop()
     with tg.no_grad():
         for result in (x.exp(), x + y, y * x, REGISTRY["clamp_both"].entry(x, 1.25, 1.5)):
             assert result._node is None and getattr(result, "_version", None) is None
