@@ -170,6 +170,19 @@ def layer_norm_rows(
 
 
 @triton.jit
+def arriving(
+    grad, x, weight, mean, scale, at, start, cols, inside,
+    AFFINE: tl.constexpr, ACC: tl.constexpr, COLS: tl.constexpr,
+):  # fmt: skip
+    """(grad weight, normalised x, mask, offset) of COLS columns from start on"""
+    g, mask, offset = fetch(grad, at, start, cols, 1, inside, ACC, COLS)
+    value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
+    col = start + tl.arange(0, COLS)[None, :].to(tl.int64)
+    h = weighted(g, weight, weight, col, cols, ACC, AFFINE)
+    return h, (value - mean) * scale, mask, offset
+
+
+@triton.jit
 def layer_norm_backward_rows(
     out, grad, x, means, scales, weight, rows, cols, count,
     AFFINE: tl.constexpr, ACC: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
@@ -184,21 +197,18 @@ def layer_norm_backward_rows(
     y_sum = tl.zeros([ROWS, 1], ACC)
     y_error = tl.zeros([ROWS, 1], ACC)
     for start in range(0, cols, COLS):
-        g, mask, offset = fetch(grad, at, start, cols, 1, inside, ACC, COLS)
-        value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
-        col = start + tl.arange(0, COLS)[None, :].to(tl.int64)
-        h = weighted(g, weight, weight, col, cols, ACC, AFFINE)
+        h, y, mask, offset = arriving(
+            grad, x, weight, mean, scale, at, start, cols, inside, AFFINE, ACC, COLS
+        )
         h_sum, h_error = accumulate(h_sum, h_error, row_sum(h, mask))
-        y = (value - mean) * scale
         y_sum, y_error = accumulate(y_sum, y_error, row_sum(h * y, mask))
     h_mean = divide(h_sum + h_error, n)
     y_mean = divide(y_sum + y_error, n)
     for start in range(0, cols, COLS):
-        g, mask, offset = fetch(grad, at, start, cols, 1, inside, ACC, COLS)
-        value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
-        col = start + tl.arange(0, COLS)[None, :].to(tl.int64)
-        h = weighted(g, weight, weight, col, cols, ACC, AFFINE)
-        slope = (h - h_mean - (value - mean) * scale * y_mean) * scale
+        h, y, mask, offset = arriving(
+            grad, x, weight, mean, scale, at, start, cols, inside, AFFINE, ACC, COLS
+        )
+        slope = (h - h_mean - y * y_mean) * scale
         tl.store(out + offset, convert(slope, out.dtype.element_ty), mask)
 
 
