@@ -102,9 +102,10 @@ def _unary(operation: Op) -> Callable:
 
 def _binary(operation: Op) -> Callable:
     kernel: Any = None
+    Tensor: Any = None
 
     def entry(input: Any, other: Any, *, out: Any = None, alpha: Any = None) -> Any:
-        nonlocal kernel
+        nonlocal kernel, Tensor
         if out is not None or alpha is not None:
             return _bind(operation, (input, other), {"out": out, "alpha": alpha})
         try:  # the quick way: two float32 (or float64) arrays of NumPy, or one and a number
@@ -119,7 +120,7 @@ def _binary(operation: Op) -> Callable:
         except AttributeError:  # one is no tensor
             return _elsewhere(operation, (input, other))
         if kernel is None:
-            kernel = operation.cpu
+            kernel, Tensor = operation.cpu, registry.Tensor
         try:
             small = a.size < LARGE
             result = shared_quiet(kernel, a, b) if small else quiet(large_map, kernel, a, b)
@@ -127,7 +128,7 @@ def _binary(operation: Op) -> Callable:
             return run(operation, (input, other))
         if type(result) is not ndarray:
             result = np.asarray(result)
-        t = new(registry.Tensor)
+        t = new(Tensor)
         t._array = result
         if off and not state.recording:
             t._node = None

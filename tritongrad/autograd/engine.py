@@ -71,6 +71,11 @@ def run_backward(
     inputs: Any = None,
 ) -> None:
     """Accumulate the gradients of `tensors` into the leaves, or into `inputs` only."""
+    if inputs is None and len(tensors) == 1:  # the usual case
+        t = tensors[0]
+        retain = create_graph if retain_graph is None else retain_graph
+        loop.backward((_edge(t),), [initial_gradient(t, gradients[0])], retain, create_graph)
+        return
     targets = None
     if inputs is not None:
         inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)

@@ -70,15 +70,12 @@ class _Mode:
 
     _target = (True, False)  # state.grad and state.inference inside
 
-    def __init__(self) -> None:
-        self._before: list[tuple[bool, bool]] = []
+    _before: list[tuple[bool, bool]]
 
     def __new__(cls, function: Callable | None = None) -> Any:
         self = super().__new__(cls)
-        if function is None:
-            return self
-        self.__init__()
-        return self(function)  # `@no_grad` without parentheses
+        self._before = []
+        return self if function is None else self(function)  # `@no_grad` without parentheses
 
     def __enter__(self) -> None:
         self._before.append((state.grad, state.inference))
@@ -108,8 +105,10 @@ class no_grad(_Mode):
     _target = (False, False)
 
     def __enter__(self) -> None:
-        self._before.append((state.grad, state.inference))
-        state.grad = False
+        recording = state.recording
+        self._before.append((recording, state.inference))
+        if recording:
+            state.grad = False
 
 
 class enable_grad(_Mode):
@@ -125,8 +124,7 @@ class set_grad_enabled(_Mode):
         return object.__new__(cls)
 
     def __init__(self, mode: bool) -> None:
-        super().__init__()
-        self._before.append((state.grad, state.inference))
+        self._before = [(state.grad, state.inference)]
         self._mode = bool(mode)
         state.grad = self._mode
 
@@ -146,14 +144,9 @@ class inference_mode(_Mode):
 
     def __new__(cls, mode: bool | Callable = True) -> Any:
         self = object.__new__(cls)
-        if callable(mode):
-            self.__init__()
-            return self(mode)
-        return self
-
-    def __init__(self, mode: bool = True) -> None:
-        super().__init__()
-        self._mode = bool(mode)
+        self._before = []
+        self._mode = callable(mode) or bool(mode)
+        return self(mode) if callable(mode) else self
 
     def __enter__(self) -> None:
         self._before.append((state.grad, state.inference))
