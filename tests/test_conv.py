@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+import tritongrad as tg
 from tritongrad.cpu import conv as cpu
 from tritongrad.cpu import pooling
 from tritongrad.windows import pair
@@ -78,6 +79,48 @@ def test_convolution_and_gradients(steps):
         np.testing.assert_allclose(got, for_x, atol=1e-12)
         got = down(module.conv2d_grad_weight(lift(g), lift(x), w.shape, *steps))
         np.testing.assert_allclose(got, for_w, atol=1e-11)
+
+
+@pytest.mark.parametrize("block", [1, 200, 1000])
+@pytest.mark.parametrize(
+    "steps", [(1, 1, 1, 1), (2, 1, 1, 2), ((1, 2), (2, 0), (2, 1), 1)], ids=str
+)
+def test_work_cut_into_small_jobs_gives_the_same(steps, block, monkeypatch):
+    x, w = normal((5, 4, 9, 8)), normal((6, 4 // steps[3], 3, 3), seed=1)
+    want, gradients = reference(x, w, *steps)
+    g = normal(want.shape, seed=2)
+    monkeypatch.setattr(cpu, "BLOCK", block)
+    cpu.plan_of.cache_clear()
+    try:
+        got = cpu.conv2d(x, w, *steps)
+        for_x = cpu.conv2d_grad_input(g, w, x.shape, *steps)
+        for_w = cpu.conv2d_grad_weight(g, x, w.shape, *steps)
+    finally:
+        cpu.plan_of.cache_clear()
+    np.testing.assert_allclose(got, want, atol=1e-12)
+    np.testing.assert_allclose(for_x, gradients(g)[0], atol=1e-12)
+    np.testing.assert_allclose(for_w, gradients(g)[1], atol=1e-11)
+
+
+def test_bits_do_not_depend_on_the_number_of_threads():
+    found = []
+    before = tg.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            tg.set_num_threads(threads)
+            tg.manual_seed(0)
+            net = tg.nn.Sequential(
+                tg.nn.Conv2d(8, 16, 3, padding=1), tg.nn.BatchNorm2d(16), tg.nn.ReLU(),
+                tg.nn.MaxPool2d(2), tg.nn.Conv2d(16, 16, 3, stride=2),
+            )  # fmt: skip
+            x = tg.randn(16, 8, 32, 32, requires_grad=True)
+            y = net(x)
+            y.square().sum().backward()
+            parts = [y.detach(), x.grad, *(p.grad for p in net.parameters())]
+            found.append([t.numpy().tobytes() for t in parts])
+    finally:
+        tg.set_num_threads(before)
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=str)
