@@ -58,7 +58,7 @@ class Row:
 
     def doubtful(self) -> bool:
         """Whether too few rounds were undisturbed to tell."""
-        return bool(self.disturbed) and self.disturbed.count(False) < ENOUGH
+        return any(self.disturbed) and self.disturbed.count(False) < ENOUGH
 
     def middle(self, peer: str) -> float | None:
         """The median of our ratio to a peer."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.driver import BLAS, ROOT
+from bench.driver import BLAS, DIRTY, ROOT, Noise
 from bench.rows import OURS, Row
 
 IMPORTS = {OURS: "tritongrad", "numpy": "numpy", "torch": "torch"}
@@ -84,18 +84,20 @@ def programs(kind: str, pythons: dict[str, str], folder: Path, threads: int, ste
 
 
 def run(python: str, program: str, threads: int) -> dict[str, float]:
-    """Start a process and wait for it: seconds by both clocks, and MB at its largest."""
+    """Start a process and wait for it: seconds by both clocks, MB at its largest, others' share."""
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     if threads == 1:
         env |= dict.fromkeys(BLAS, "1")
-    used = children_seconds()
+    noise = Noise(0)
+    before, used = noise.now([]), children_seconds()
     start = time.perf_counter()
     done = subprocess.run([python, "-c", program], env=env, stdout=subprocess.PIPE, text=True)
     wall = time.perf_counter() - start
     if done.returncode:
         raise RuntimeError(f"bench: a process of {python} failed, its message is above")
     spent = children_seconds() - used
-    return {"wall": wall, "processor": spent, "memory": float(done.stdout) / MB}
+    others = noise.share(before, noise.now([])) - spent / (wall * (os.cpu_count() or 1))
+    return {"wall": wall, "processor": spent, "memory": float(done.stdout) / MB, "others": others}
 
 
 def children_seconds() -> float:
@@ -122,8 +124,10 @@ def measure(
     for kind, turn in track(turns):
         todo = programs(kind, pythons, folder, threads, steps)
         got = {peer: run(pythons[peer], todo[peer], threads) for peer in todo}
+        disturbed = max(values["others"] for values in got.values()) > DIRTY
         for row in found[kind] if turn else []:
-            row.add({peer: values[row.unit] for peer, values in got.items()})
+            values = {peer: values[row.unit] for peer, values in got.items()}
+            row.add(values, None if row.unit == "memory" else disturbed)
     sizes = {peer: installed(peer, python) / MB for peer, python in pythons.items()}
     found["size"][0].add(sizes)
     return [row for kind in found.values() for row in kind]
