@@ -126,8 +126,7 @@ def _binary(operation: Op) -> Callable:
             result = shared_quiet(kernel, a, b) if small else quiet(large_map, kernel, a, b)
         except (RuntimeError, TypeError, ValueError, MemoryError):  # run() says what is wrong
             return run(operation, (input, other))
-        if type(result) is not ndarray:
-            result = np.asarray(result)
+        result = result if type(result) is ndarray else np.asarray(result)
         t = new(Tensor)
         t._array = result
         if off and not state.recording:

@@ -142,6 +142,8 @@ class set_grad_enabled(_Mode):
 class inference_mode(_Mode):
     """Like `no_grad`, and the results can never take part in recording."""
 
+    _mode: bool
+
     def __new__(cls, mode: bool | Callable = True) -> Any:
         self = object.__new__(cls)
         self._before = []
