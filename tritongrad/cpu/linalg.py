@@ -1,4 +1,7 @@
-"""Matrix products on NumPy: BLAS where it is exact enough, and never a narrow accumulator."""
+"""Matrix products on NumPy: BLAS where it is exact enough, and never a narrow accumulator.
+
+Shapes and dtypes were checked by the declarations (ops/linalg.py).
+"""
 
 import math
 
@@ -24,17 +27,12 @@ def mm(input, mat2, precision="highest"):
 
 def bmm(input, mat2, precision="highest"):
     """Products of the matrices of two batches."""
-    check("bmm", input, mat2, 3)
-    if input.shape[0] != mat2.shape[0]:
-        raise RuntimeError(f"bmm: batch sizes differ (input {input.shape}, mat2 {mat2.shape})")
     return matmul(input, mat2)
 
 
 def matmul(input, other, precision="highest"):
     """Products of the last two dimensions, broadcast over the others."""
     dtype = input.dtype
-    if dtype != other.dtype or input.shape[-1] != other.shape[-2] or dtype.kind == "b":
-        check("matmul", input, other)
     if dtype is FLOAT32 or dtype is FLOAT64:
         return multiply(input, other)
     if dtype.kind in "iu":
@@ -120,20 +118,3 @@ def multiply_integers(input, other):
 def magnitude(x):
     """The largest absolute value."""
     return max(int(x.max()), -int(x.min()))
-
-
-def check(name, input, other, ndim=None):
-    """Operands of the same dtype whose inner sizes agree."""
-    shapes = f"(input {input.shape}, other {other.shape})"
-    if ndim is not None and (input.ndim != ndim or other.ndim != ndim):
-        raise RuntimeError(f"{name}: both must be {ndim}-d {shapes}; use matmul to broadcast")
-    if min(input.ndim, other.ndim) < 2:
-        raise RuntimeError(f"{name}: both must be 2-d at least {shapes}")
-    if input.shape[-1] != other.shape[-2]:
-        sizes = f"{input.shape[-1]} and {other.shape[-2]}"
-        raise RuntimeError(f"{name}: inner sizes {sizes} differ {shapes}")
-    if input.dtype != other.dtype or input.dtype == np.bool_:
-        raise RuntimeError(
-            f"{name}: dtypes must be equal and not bool, got {input.dtype} and {other.dtype}; "
-            "convert one with .to()"
-        )

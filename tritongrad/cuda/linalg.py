@@ -20,21 +20,16 @@ def mm(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> DeviceArra
     found = recall(precision, a, b)
     if found is not None:
         return found
-    _check("mm", a, b, 2)
     return matmul(a, b, precision)
 
 
 def bmm(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> DeviceArray:
     """Products of the matrices of two batches."""
-    _check("bmm", a, b, 3)
-    if a.shape[0] != b.shape[0]:
-        raise RuntimeError(f"bmm: batch sizes differ (input {a.shape}, mat2 {b.shape})")
     return matmul(a, b, precision)
 
 
 def matmul(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> DeviceArray:
     """Products of the last two dimensions, broadcast over the others."""
-    _check("matmul", a, b)
     rows, inner = a.shape[-2:]
     if b.ndim == 2 and a.ndim > 2:  # one matrix of many rows, where a can be seen as such
         strides = reshaped_strides(a, (a.size // inner, inner)) if a.size else None
@@ -152,19 +147,3 @@ def _launch_tma(
         num_warps=tile.warps,
         num_stages=tile.stages,
     )
-
-
-def _check(name: str, a: DeviceArray, b: DeviceArray, ndim: int | None = None) -> None:
-    """Operands of the same dtype whose inner sizes agree."""
-    shapes = f"(input {a.shape}, other {b.shape})"
-    if ndim is not None and (a.ndim != ndim or b.ndim != ndim):
-        raise RuntimeError(f"{name}: both must be {ndim}-d {shapes}; use matmul to broadcast")
-    if min(a.ndim, b.ndim) < 2:
-        raise RuntimeError(f"{name}: both must be 2-d at least {shapes}")
-    if a.shape[-1] != b.shape[-2]:
-        sizes = f"{a.shape[-1]} and {b.shape[-2]}"
-        raise RuntimeError(f"{name}: inner sizes {sizes} differ {shapes}")
-    if a.dtype != b.dtype or a.dtype == np.bool_:
-        raise RuntimeError(
-            f"{name}: dtypes must be equal and not bool, got {a.dtype} and {b.dtype}; use .to()"
-        )
