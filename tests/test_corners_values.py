@@ -116,8 +116,9 @@ def test_anomaly_mode_looks_for_nan_unless_told_not_to():
     x = leaf(0.0)
     with tg.autograd.set_detect_anomaly(True):
         y = (x / x).sum()
-        with pytest.raises(RuntimeError, match=r"DivBackward0.*nan"):
+        with pytest.raises(RuntimeError, match=r"DivBackward0.*nan") as caught:
             y.backward()
+    assert "y = (x / x).sum()" in str(caught.value)  # the line of the program
     assert not tg.autograd.is_anomaly_enabled()
 
 
@@ -135,6 +136,11 @@ def test_calls_of_operations_with_more_or_fewer_arguments():
     for args in ((x,), (x, 0.0, 1.0, 2.0), ()):
         with pytest.raises(TypeError, match=r"clamp_both\(\)"):
             REGISTRY["clamp_both"].entry(*args)
+    with pytest.raises(RuntimeError, match=r"add: out= has shape \[3\], the result \[2\]"):
+        tg.add(x, x, out=tg.zeros(3))
+    for out in (3, np.zeros(2)):
+        with pytest.raises(TypeError, match=r"add: out= must be a Tensor, got"):
+            tg.add(x, x, out=out)
     with pytest.raises(TypeError, match=r"clamp_both\(\)"):
         REGISTRY["clamp_both"].entry(x, 0.0, 1.0, odd=3)
 
@@ -226,3 +232,14 @@ def test_gradients_of_functions_may_be_broadcast_from_one():
     for Odd.shape in ((1, 1), (3, 1), (2,), (4, 3, 1), ()):
         with pytest.raises(RuntimeError, match="invalid gradient at index 0"):
             Odd.apply(x).sum().backward()
+
+
+def test_where_takes_masks_beside_every_mixture_of_operands():
+    mask = tg.tensor([True, False, True])
+    for x, y in ((tg.arange(3), 7), (tg.arange(3.0), 7), (tg.arange(3), tg.full((3,), 7.0)),
+                 (tg.arange(3).half(), 7.0), (tg.arange(3.0), tg.full((1,), 7.0))):  # fmt: skip
+        assert tg.where(mask, x, y).tolist() == [0, 7, 2]
+        assert tg.where(~mask, x, y).tolist() == [7, 1, 7]
+        assert tg.where(mask.reshape(3, 1), x, y)[1].tolist() == [7, 7, 7]
+    with pytest.raises(RuntimeError, match="expected condition to be a bool tensor, got int64"):
+        tg.where(tg.arange(3), 1.0, tg.ones(3))
