@@ -33,10 +33,10 @@ def test_a_sample_of_changes_is_noticed():
         "--seed",
         "4",
         "--allow",
-        str(size(5, 15)),
+        str(size(4, 15)),
     ]
     done = subprocess.run(
-        [*command, "--count", str(size(20, 300))],
+        [*command, "--count", str(size(14, 300))],
         cwd=ROOT,
         capture_output=True,
         text=True,
