@@ -113,7 +113,7 @@ def tritons_own(x: Any) -> Callable:
     from triton.backends.nvidia.driver import CudaDriver, CudaLauncher, CudaUtils
 
     from bench.vector_add import vector_add
-    from tritongrad.cuda.device import here
+    from tritongrad.cuda.seam import here
 
     class Stock(CudaDriver):
         """Told the device and stream, which it would ask PyTorch for"""

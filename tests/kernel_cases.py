@@ -17,7 +17,7 @@ import numpy as np
 from tritongrad.cuda import elementwise as maps
 from tritongrad.cuda import inplace, reduce, scan
 from tritongrad.cuda.array import from_numpy
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 from tritongrad.kernels import elementwise as functions
 
 BF16 = np.dtype(ml_dtypes.bfloat16)

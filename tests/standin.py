@@ -49,7 +49,7 @@ def recorded(lib):
     return config, pairs, params.raw[:size]
 
 def gpu():
-    from tritongrad.cuda.device import device_of
+    from tritongrad.cuda.seam import device_of
     return device_of("cuda", 0)
 
 def on_gpu(array):

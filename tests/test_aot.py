@@ -31,7 +31,7 @@ from tricheck import recording, watching
 
 import tritongrad.kernels
 from tritongrad.cuda.compile import OPTIONS, Spec, specialise, triton_compile
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 from tritongrad.kernels import elementwise
 from tritongrad.testing import materialise
 

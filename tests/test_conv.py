@@ -14,7 +14,7 @@ pytest.importorskip("triton", reason="the interpreter comes with Triton")
 
 from tritongrad.cuda import conv as cuda
 from tritongrad.cuda.array import from_numpy
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 
 DEVICE = device_of("interpret")
 STEPS = [

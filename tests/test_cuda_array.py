@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tritongrad.cuda.array import InterpretArray, copyto, empty, from_numpy
 from tritongrad.cuda.copying import collapsed
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 DTYPES = [

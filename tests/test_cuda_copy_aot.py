@@ -7,7 +7,7 @@ import pytest
 
 from tritongrad.cuda.array import empty
 from tritongrad.cuda.compile import specialise, triton_compile
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 
 pytestmark = pytest.mark.triton
 

@@ -63,7 +63,7 @@ def test_a_device_is_found_and_described():
 
 
 def test_a_device_that_does_not_exist_is_refused():
-    done = attempt("from tritongrad.cuda.device import device_of; device_of('cuda', 7)")
+    done = attempt("from tritongrad.cuda.seam import device_of; device_of('cuda', 7)")
     assert "cuda:7 does not exist; there are 1 GPUs" in done.stderr
 
 

@@ -15,7 +15,7 @@ import standin_kernels as K
 from tritongrad.cuda.launch import launch
 
 lib, device = fake(), gpu()
-from tritongrad.cuda.device import here
+from tritongrad.cuda.seam import here
 from tritongrad.cuda.triton_driver import Driver, DevicePointer
 
 class Stock(CudaDriver):
@@ -135,7 +135,7 @@ def test_wrong_arguments_are_named():
         """
         import standin_kernels as K
         from tritongrad.cuda.array import from_numpy
-        from tritongrad.cuda.device import device_of
+        from tritongrad.cuda.seam import device_of
         from tritongrad.cuda.launch import launch
         x, host = on_gpu(np.ones(64, "f4")), from_numpy(np.ones(64, "f4"), device_of("interpret"))
         def attempt(*args, **constants):

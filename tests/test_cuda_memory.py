@@ -136,7 +136,7 @@ def test_poison_shows_reads_of_fresh_and_of_freed_memory():
     told = run(
         """
         from tritongrad.cuda.array import empty
-        from tritongrad.cuda.device import device_of
+        from tritongrad.cuda.seam import device_of
         f4 = np.dtype("f4")
         for device in (gpu(), device_of("interpret")):
             x = empty((4,), f4, device)

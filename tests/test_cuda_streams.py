@@ -111,7 +111,7 @@ def test_two_devices_keep_their_streams_apart():
         """
         import tritongrad.cuda as cuda
         from tritongrad.cuda.array import from_numpy, copyto
-        from tritongrad.cuda.device import device_of
+        from tritongrad.cuda.seam import device_of
         first, second = device_of("cuda", 0), device_of("cuda", 1)
         x, y = (from_numpy(np.ones((4, 4), "f4"), d) for d in (first, second))
         x.T.copy(), y.T.copy(), x.T.copy()
@@ -140,7 +140,7 @@ def test_tensors_of_two_devices_meet_by_copies_alone():
     told = run(
         """
         import tritongrad as tg
-        from tritongrad.cuda.device import here
+        from tritongrad.cuda.seam import here
         a, b = (tg.ones(4, 4, device=f"cuda:{i}") for i in range(2))
         for _ in range(4):  # plans of both devices take turns
             print((a + a).device, here.device, (b + b).device, here.device)
@@ -166,4 +166,54 @@ def test_tensors_of_two_devices_meet_by_copies_alone():
         f"launch: {text}",
         f"where: {text}",
         "cuda:0 cuda:0 cuda:0",
+    ]
+
+
+def test_a_device_is_chosen_for_a_block_and_the_one_before_comes_back():
+    told = run(
+        """
+        import threading
+        import tritongrad as tg
+        from tritongrad.cuda.seam import _devices, here
+        def now():
+            return tg.cuda.current_device(), tg.ones(1, device="cuda").device.index
+        chosen = tg.cuda.device(1)
+        with chosen:
+            print(now(), here.device, list(_devices))
+        print(tg.cuda.current_device(), list(_devices), now())
+        with chosen, tg.cuda.device("cuda:0"), chosen:
+            print(now(), tg.cuda.current_stream().device)
+            other = []
+            thread = threading.Thread(target=lambda: other.append(now()))
+            thread.start(), thread.join()
+            with tg.cuda.Stream("cuda:0"), tg.cuda.device(tg.device("cuda")):
+                print(other, now())
+            print(now(), here.device)
+        with tg.cuda.device(1), tg.cuda.device(None):
+            print(now())
+        try:
+            with tg.cuda.device(tg.ones(1, device="cuda:1").device):
+                raise KeyError(*now())
+        except KeyError as error:
+            print(error.args, now(), here.device)
+        for wrong in (2, "cpu", tg.device("cpu")):
+            try:
+                with tg.cuda.device(wrong):
+                    pass
+            except (RuntimeError, ValueError) as error:
+                print(error, now(), len(here.outer))
+        """,
+        FAKECUDA_NDEV="2",
+    )
+    assert told.splitlines() == [
+        "(1, 1) cuda:1 [('cuda', 1)]",
+        "0 [('cuda', 1)] (0, 0)",
+        "(1, 1) cuda:1",
+        "[(0, 0)] (0, 0)",
+        "(1, 1) cuda:1",
+        "(1, 1)",
+        "(1, 1) (0, 0) cuda:0",
+        "device: cuda:2 does not exist; there are 2 GPUs (0, 0) 0",
+        "device: expected 'cuda' or 'cuda:<number>', got 'cpu' (0, 0) 0",
+        "device: expected a device of CUDA, got device(type='cpu') (0, 0) 0",
     ]

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.triton
 USER = """
 import standin_kernels as K
 from tritongrad.cuda.array import from_numpy
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 
 class Tensor:
     "What a kernel needs of a tensor; the library's own has it too."

@@ -8,7 +8,7 @@ pytest.importorskip("triton", reason="the interpreter comes with Triton")
 from tritongrad.cuda import index as cuda
 from tritongrad.cuda import shape
 from tritongrad.cuda.array import DeviceArray, from_numpy
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 
 DEVICE = device_of("interpret")
 RNG = np.random.default_rng(0)

@@ -23,7 +23,7 @@ from tricheck import watching
 from tritongrad.cuda import linalg, tiles
 from tritongrad.cuda.array import empty
 from tritongrad.cuda.compile import triton_compile
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 
 pytestmark = pytest.mark.triton
 

@@ -11,7 +11,7 @@ import ml_dtypes
 
 from tritongrad.cuda import linalg as cuda
 from tritongrad.cuda.array import empty, from_numpy
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 UNIT = 2.0**-24

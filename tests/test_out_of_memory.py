@@ -7,7 +7,7 @@ from standin import run
 
 import tritongrad as tg
 from tritongrad.checks import bits
-from tritongrad.cuda.device import device_of
+from tritongrad.cuda.seam import device_of
 
 OPTIMIZERS = {
     "momentum": lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),

@@ -21,7 +21,7 @@ FLOATS = [np.dtype(np.float32), np.dtype(np.float64), *HALVES]
 @pytest.fixture(scope="module")
 def seam():
     pytest.importorskip("triton", reason="the interpreter comes with Triton")
-    from tritongrad.cuda.device import device_of
+    from tritongrad.cuda.seam import device_of
 
     return device_of("interpret")
 

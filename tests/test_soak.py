@@ -83,7 +83,7 @@ def test_training_leaves_no_object_and_no_memory(no_collector):
 
 
 def test_training_elsewhere_leaves_no_object_and_no_memory(no_collector, accelerator):
-    from tritongrad.cuda.device import device_of
+    from tritongrad.cuda.seam import device_of
 
     trainer = Trainer(accelerator)
     trainer.train(60, len(BATCHES))

@@ -17,9 +17,9 @@ from tricheck import watching
 from tritongrad.cuda import elementwise as maps
 from tritongrad.cuda import interpreter
 from tritongrad.cuda.array import InterpretArray, empty
-from tritongrad.cuda.device import device_of
 from tritongrad.cuda.interpreter_memory import OutOfBoundsError
 from tritongrad.cuda.launch import launch
+from tritongrad.cuda.seam import device_of
 
 pytestmark = pytest.mark.triton
 

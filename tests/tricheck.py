@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.cuda.device import device_of
 from tritongrad.cuda.interpreter_memory import state
+from tritongrad.cuda.seam import device_of
 
 NOBODY, SEVERAL, ATOMIC = -1, -2, -3
 

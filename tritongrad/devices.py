@@ -105,7 +105,7 @@ def place(array: np.ndarray, where: device, non_blocking: bool = False) -> Any:
 
 def seam(where: device) -> Any:
     """The object that allocates and launches on a device other than the CPU."""
-    from .cuda.device import device_of
+    from .cuda.seam import device_of
 
     index = where.index
     if index is None:

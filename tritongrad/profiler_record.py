@@ -225,7 +225,7 @@ def shared(a: Any, b: Any) -> bool:
 
 def gpu_mark() -> Any:
     """A point in the current stream of a GPU that is in use; None where there is none."""
-    from .cuda.device import here
+    from .cuda.seam import here
 
     if here.device is None:
         return None

@@ -20,7 +20,7 @@ FILES = ("kernel_cases", "kernel_cases_linalg", "kernel_cases_nn")
 def cases(device: str) -> list[Any]:
     """The cases of the tests, their operands put on a device."""
     from tritongrad.cuda.array import from_numpy
-    from tritongrad.cuda.device import device_of
+    from tritongrad.cuda.seam import device_of
 
     def up(array: Any) -> Any:
         return from_numpy(np.asarray(array), device_of(device))

@@ -192,9 +192,9 @@ def driver_launch() -> Callable[[], Any]:
 
     from bench.gpu.probe_kernels import plus_one
     from bench.gpu.probes import blank, up
-    from tritongrad.cuda.device import here
     from tritongrad.cuda.launch import bind
     from tritongrad.cuda.loaded import _loaded
+    from tritongrad.cuda.seam import here
 
     x, out = up(np.zeros(128, "f4")), blank(128)
     bind(plus_one, BLOCK=128)((1,), out, x, 128)

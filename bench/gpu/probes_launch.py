@@ -152,9 +152,9 @@ def launch_cost() -> Answer:
 
     import tritongrad as tg
     from bench.gpu.probe_kernels import plus_one
-    from tritongrad.cuda.device import here
     from tritongrad.cuda.launch import bind
     from tritongrad.cuda.loaded import _loaded
+    from tritongrad.cuda.seam import here
 
     t, u = tg.zeros(128, device="cuda"), tg.zeros(128, device="cuda")
     x, out = up(np.zeros(128, "f4")), blank(128)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tritongrad.cuda import driver
-from tritongrad.cuda.device import here
+from tritongrad.cuda.seam import here
 from tritongrad.errors import CudaError, OutOfMemoryError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ __all__ = [
     "current_device",
     "current_stream",
     "default_stream",
+    "device",
     "device_count",
     "empty_cache",
     "get_device_capability",
@@ -118,6 +119,28 @@ def set_device(device: Any) -> None:
     chosen = _gpu(device)
     chosen.bind()
     here.index = chosen.index
+
+
+class device:
+    """`with device(1):` chooses the GPU that 'cuda' means inside, for this thread
+
+    Takes what set_device takes; None means the GPU that is chosen anyway.
+    """
+
+    def __init__(self, device: Any) -> None:
+        self.device = device
+
+    def __enter__(self) -> device:
+        chosen = _gpu(self.device)
+        here.outer.append((here.index, here.device))
+        chosen.bind()
+        here.index = chosen.index
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        here.index, bound = here.outer.pop()
+        if bound is not None:  # else no GPU was in use yet, and none is made for this
+            bound.bind()
 
 
 def get_device_name(device: Any = None) -> str:

@@ -20,7 +20,7 @@ from tritongrad.cuda.views import (
 )
 
 if TYPE_CHECKING:
-    from tritongrad.cuda.device import Device, Storage
+    from tritongrad.cuda.seam import Device, Storage
 
 
 class DeviceArray:

@@ -11,7 +11,7 @@ from tritongrad.cuda.views import Shape, layout
 
 if TYPE_CHECKING:
     from tritongrad.cuda.array import DeviceArray
-    from tritongrad.cuda.device import Device
+    from tritongrad.cuda.seam import Device
 
 MOST = 4096  # forms kept; a program of ever new shapes begins again when there are more
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from tritongrad.cuda import driver
 from tritongrad.cuda.array import CudaArray
-from tritongrad.cuda.device import POISON, Block, Device, HeldStorage, Storage, device_of, here
 from tritongrad.cuda.memory import Memory
 from tritongrad.cuda.pinned import mark_used, pinned_owner
+from tritongrad.cuda.seam import POISON, Block, Device, HeldStorage, Storage, device_of, here
 from tritongrad.cuda.streams import POOLED, Lane, after, new_lane
 
 
@@ -259,6 +259,8 @@ def gpu(device: Any = None) -> CudaDevice:
             raise ValueError(f"device: expected 'cuda' or 'cuda:<number>', got {device!r}")
         index = int(number) if number else here.index
     else:
+        if getattr(device, "type", "cuda") != "cuda":
+            raise ValueError(f"device: expected a device of CUDA, got {device!r}")
         index = getattr(device, "index", device)
         index = here.index if index is None else index
     return device_of("cuda", index)

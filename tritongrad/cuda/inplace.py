@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tritongrad.cuda.array import DeviceArray, empty
-from tritongrad.cuda.device import Device
 from tritongrad.cuda.elementwise import elementwise
+from tritongrad.cuda.seam import Device
 
 
 def fill(x: DeviceArray, value: float) -> DeviceArray:

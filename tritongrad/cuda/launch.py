@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tritongrad.cuda.array import CudaArray, DeviceArray
-from tritongrad.cuda.device import here
+from tritongrad.cuda.seam import here
 
 PLAIN = (int, bool, float, str, type(None))  # constexpr types that hash by what they say
 SCALARS = (np.float64, types.NoneType, float, bool)

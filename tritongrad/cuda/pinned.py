@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.cuda.device import host_bytes_interface
 from tritongrad.cuda.driver import check, forked
+from tritongrad.cuda.seam import host_bytes_interface
 
 
 class Pinned:

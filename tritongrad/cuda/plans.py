@@ -12,10 +12,10 @@ import ml_dtypes
 import numpy as np
 
 from tritongrad.cuda.array import CudaArray, DeviceArray
-from tritongrad.cuda.device import Block, here
 from tritongrad.cuda.forms import Form
 from tritongrad.cuda.loaded import Entry, packing
 from tritongrad.cuda.memory import rounded
+from tritongrad.cuda.seam import Block, here
 
 MOST = 1000  # numbers kept in their rounded form
 HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import cuda.bindings.driver as cu
 
-from tritongrad.cuda.device import here
 from tritongrad.cuda.driver import check
 from tritongrad.cuda.memory import Blocks
+from tritongrad.cuda.seam import here
 
 if TYPE_CHECKING:
     from tritongrad.cuda.gpu import CudaDevice

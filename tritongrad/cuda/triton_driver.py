@@ -13,7 +13,7 @@ from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
 from tritongrad.cuda.array import DeviceArray, InterpretArray
-from tritongrad.cuda.device import here
+from tritongrad.cuda.seam import here
 
 DEFAULT_ARCH = 90  # what ahead-of-time compilation aims at where there is no GPU
 
@@ -133,7 +133,7 @@ class Driver(DriverBase):
 
     def get_current_target(self) -> GPUTarget:
         from tritongrad.cuda import driver
-        from tritongrad.cuda.device import device_of
+        from tritongrad.cuda.seam import device_of
 
         if not driver.device_count():
             return GPUTarget("cuda", DEFAULT_ARCH, 32)

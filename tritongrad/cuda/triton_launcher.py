@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tritongrad.cuda.compile import Binary
-from tritongrad.cuda.device import here
+from tritongrad.cuda.seam import here
 
 REPEATS = 20  # timed runs of a configuration, after two untimed ones
 
