@@ -12,6 +12,8 @@ import tritongrad as tg
 from tritongrad.autograd import Function
 from tritongrad.autograd.function import once_differentiable
 from tritongrad.autograd.functional import hessian, jacobian
+from tritongrad.autograd.quick import trace_one
+from tritongrad.autograd.variable import wrap
 from tritongrad.op import REGISTRY, op
 
 
@@ -243,3 +245,38 @@ def test_where_takes_masks_beside_every_mixture_of_operands():
         assert tg.where(mask.reshape(3, 1), x, y)[1].tolist() == [7, 7, 7]
     with pytest.raises(RuntimeError, match="expected condition to be a bool tensor, got int64"):
         tg.where(tg.arange(3), 1.0, tg.ones(3))
+
+
+def test_memory_that_the_host_has_not_got_is_named_by_the_operation():
+    x = tg.ones(1).expand(1 << 45)
+    for call, name in ((lambda: x.clone(), "clone"), (lambda: tg.cat([x, x]), "cat")):
+        with pytest.raises(MemoryError, match=rf"{name}: no memory for \d+ bytes"):
+            call()
+
+
+def test_two_numbers_and_the_input_are_saved_on_the_quick_way_of_devices():
+    def between(input: tg.Tensor, low: float, high: float):
+        """low * high * input**2 / 2"""
+        return input, low, high
+
+    before = dict(REGISTRY)
+    try:
+        entry = op(samples=[], cpu=lambda a, low, high: a * a * low * high / 2)(between)
+        entry.vjp(input=lambda g, input, low, high: g * input * low * high)
+        x = leaf(1.0, -2.0)
+        out = entry(x, 3.0, 5.0)
+        t = wrap(out._array)
+        t._node = trace_one(entry.op, x, t._array, t, (x, 3.0, 5.0))
+        for y in (out, t):
+            assert tg.autograd.grad(y.sum(), x)[0].tolist() == [15.0, -30.0]
+    finally:
+        REGISTRY.clear()
+        REGISTRY.update(before)
+
+
+@pytest.mark.triton
+def test_backward_begins_with_one_on_any_device():
+    pytest.importorskip("triton")
+    x = tg.tensor([1.0, 2.0], requires_grad=True, device="interpret")
+    (x * x).sum().backward()
+    assert x.grad.cpu().tolist() == [2.0, 4.0]
