@@ -54,7 +54,9 @@ def test_a_step_is_the_same_on_every_device(name, settings, dtype, accelerator):
         for _ in range(3):
             step(optimizer, params)
         ends.append(values(params))
-    np.testing.assert_allclose(ends[1], ends[0], rtol={2: 4e-3, 4: 1e-5, 8: 1e-12}[dtype.itemsize])
+    # A state of float16 that is off by one unit moves a step, of about 1, by 1e-3 of itself.
+    rtol, atol = {2: (4e-3, 3e-3), 4: (1e-5, 0), 8: (1e-12, 0)}[dtype.itemsize]
+    np.testing.assert_allclose(ends[1], ends[0], rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize(("name", "settings"), RULES)

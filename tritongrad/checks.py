@@ -210,7 +210,7 @@ def check_same_gradient(op: Any, arguments: tuple[list, dict], ulps: float = 32)
 
 def inplace_forms() -> dict[str, str]:
     """Operation -> the name of its in-place method."""
-    methods = {name: getattr(registry.Tensor, name, None) for name in dir(registry.Tensor)}
+    methods: dict[str, Any] = {n: getattr(registry.Tensor, n, None) for n in dir(registry.Tensor)}
     return {
         m.op.name: name
         for name, m in methods.items()

@@ -54,11 +54,13 @@ def run(task: str, argument: Any = None, timeout: float = 60, **options: Any) ->
 def execute(command: list[str], timeout: float, env: dict | None = None) -> tuple[int | None, str]:
     """Exit status, None if it had to be killed, and what was printed."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    # A pytest of its own, also where the caller is the worker of another.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     with tempfile.TemporaryFile() as printed:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": path, **(env or {})},
+            env={**inherited, "PYTHONPATH": path, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.STDOUT,
