@@ -9,9 +9,19 @@ import pytest
 
 os.environ["TRITONGRAD_POISON"] = "1"  # fresh memory of `interpret` is nan: what is skipped shows
 
+from tritongrad.op import REGISTRY, op
 from tritongrad.testing import devices
 
 NO_PARAMETERS = SimpleNamespace(params={})
+
+
+@pytest.fixture
+def declared():
+    """Declare operations; they are forgotten afterwards."""
+    before = dict(REGISTRY)
+    yield op
+    REGISTRY.clear()
+    REGISTRY.update(before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

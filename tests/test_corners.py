@@ -11,18 +11,9 @@ import tritongrad as tg
 from tritongrad import op as op_module
 from tritongrad.autograd import Function, gradcheck, graph, variable
 from tritongrad.autograd.functional import jacobian, vjp
-from tritongrad.op import REGISTRY, op
+from tritongrad.op import REGISTRY
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="no Triton")
-
-
-@pytest.fixture
-def declared():
-    """Declare operations; they are forgotten afterwards."""
-    before = dict(REGISTRY)
-    yield op
-    REGISTRY.clear()
-    REGISTRY.update(before)
 
 
 def leaf(*values):

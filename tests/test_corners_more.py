@@ -9,16 +9,6 @@ import tritongrad as tg
 from tritongrad.autograd import graph, variable
 from tritongrad.autograd.quick import trace_one
 from tritongrad.cpu import pool as pools
-from tritongrad.op import REGISTRY, op
-
-
-@pytest.fixture
-def declared():
-    """Declare operations; they are forgotten afterwards."""
-    before = dict(REGISTRY)
-    yield op
-    REGISTRY.clear()
-    REGISTRY.update(before)
 
 
 def leaf(*values):
