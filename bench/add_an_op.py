@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_FILES, MOST_LINES = 4, 12
-FOLDERS = ("kernels", "tritongrad", "tests", "bench")
+FOLDERS = ("kernels", "tritongrad", "tests", "bench", "docs", "examples")
 NAME = "softsign"
 
 # File, what to insert after (the last match; the end of the file if empty), the lines to insert.
