@@ -55,7 +55,8 @@ KILLERS = """
 test_op.py test_promotion.py test_autograd.py test_autograd_inplace.py test_autograd_modes.py
 test_autograd_function.py test_autograd_function_errors.py test_autograd_check.py test_views.py
 test_errors.py test_table.py test_threads.py test_pool.py test_cuda_accounts.py test_cuda_blocks.py
-test_corners.py test_corners_more.py test_corners_values.py test_quick_devices.py
+test_corners.py test_corners_more.py test_corners_values.py test_corners_modes.py
+test_quick_devices.py
 test_indexing_errors.py test_memory.py test_programs.py test_testing.py
 """.split()
 LONG = "interpret] or interpret- or million or long_chain or basic_index"  # they take long
