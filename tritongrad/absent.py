@@ -126,7 +126,6 @@ amp: tensor.to(tritongrad.bfloat16)
 max_memory_reserved memory_stats memory_snapshot: tritongrad.cuda.memory_summary
 get_device_properties: tritongrad.cuda.get_device_name, tritongrad.cuda.get_device_capability
 get_rng_state set_rng_state: tritongrad.get_rng_state, tritongrad.set_rng_state
-make_graphed_callables: tritongrad.cuda.graphed
 nccl: one process; see docs/differences.md""",
     "tritongrad.autograd": """
 forward_ad: tritongrad.autograd.functional.jvp

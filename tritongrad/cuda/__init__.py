@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tritongrad.cuda.pinned import pin, pinned_empty
     from tritongrad.cuda.streams import Event, Stream
     from tritongrad.cuda.triton_driver import install as install_triton_driver
+    from tritongrad.graphed import make_graphed_callables
     from tritongrad.random import manual_seed
 
     manual_seed_all = manual_seed
@@ -26,6 +27,7 @@ LAZY = {
     "graph": ("tritongrad.cuda.graphs", "graph"),
     "graphed": ("tritongrad.cuda.graphs", "graphed"),
     "install_triton_driver": ("tritongrad.cuda.triton_driver", "install"),
+    "make_graphed_callables": ("tritongrad.graphed", "make_graphed_callables"),
     "manual_seed": ("tritongrad.random", "manual_seed"),  # one generator serves every device
     "manual_seed_all": ("tritongrad.random", "manual_seed"),
     "nvtx": ("tritongrad.cuda.nvtx", None),  # the module itself
@@ -52,6 +54,7 @@ __all__ = [
     "install_triton_driver",
     "is_available",
     "is_bf16_supported",
+    "make_graphed_callables",
     "manual_seed",
     "manual_seed_all",
     "max_memory_allocated",
