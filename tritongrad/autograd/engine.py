@@ -47,7 +47,7 @@ def initial_gradient(t: Any, gradient: Any) -> Any:
             f"Mismatch in shape: the gradient has shape {list(gradient._array.shape)} and the "
             f"output {list(t._array.shape)}"
         )
-    return gradient if state.grad else wrap(gradient._array)
+    return gradient if state.recording else wrap(gradient._array)
 
 
 def _edge(t: Any) -> Any:

@@ -189,12 +189,15 @@ def accumulate_grad(leaf: Any, g: Any, create_graph: bool) -> None:
 
 def is_unshared(g: Any) -> bool:
     """Whether nobody but the running backward sees g or its memory (a view's memory is shared)."""
+    # References to g: leaves_last, accumulate_grad, here, getrefcount; to the array: g, here,
+    # getrefcount; to a device array's storage: the array, here, getrefcount.
     array = g._array
-    owner = getattr(array, "storage", None)
-    # References to g: _run, accumulate_grad, here, getrefcount; to the array: g, here, getrefcount;
-    # to a device array's storage: the array, here, getrefcount.
-    alone = getrefcount(owner) <= 3 if owner is not None else is_sole_user(array)
-    return alone and getrefcount(g) <= 4 and getrefcount(array) <= 3
+    if getrefcount(g) > 4 or getrefcount(array) > 3:
+        return False
+    if type(array) is np.ndarray:
+        return is_sole_user(array)
+    owner = array.storage
+    return getrefcount(owner) <= 3
 
 
 def is_sole_user(array: np.ndarray) -> bool:
