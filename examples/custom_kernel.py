@@ -48,7 +48,7 @@ class BiasSquaredReLU(tg.autograd.Function):
         y = tg.empty_like(x)
         n = x.numel()
         grid = (triton.cdiv(n, 1024),)
-        bias_squared_relu[grid](x, bias, y, n, x.shape[-1], BLOCK=1024)  # type: ignore
+        bias_squared_relu[grid](x, bias, y, n, x.shape[-1], BLOCK=1024)  # type: ignore[index]
         return y
 
     @staticmethod

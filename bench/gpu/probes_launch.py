@@ -139,7 +139,7 @@ def users_kernels() -> Answer:
 
     x = tg.arange(100_000, dtype=tg.float32, device="cuda")
     y, z = tg.empty_like(x), tg.empty_like(x)
-    plus_one[(98,)](y, x, 100_000, BLOCK=1024)  # type: ignore
+    plus_one[(98,)](y, x, 100_000, BLOCK=1024)  # type: ignore[index]
     tuned[lambda meta: (-(-100_000 // meta["BLOCK"]),)](z, x, 100_000)
     want = np.arange(100_000, dtype="f4")
     good = np.array_equal(y.cpu().numpy(), want + 1) and np.array_equal(z.cpu().numpy(), want * 2)
@@ -166,7 +166,7 @@ def launch_cost() -> Answer:
     work = {
         "bound launch": lambda: ours((1,), out, x, 128),
         "cuLaunchKernel": lambda: cu.cuLaunchKernel(entry.function, *grid, *tail),
-        "kernel[grid]": lambda: plus_one[(1,)](u, t, 128, BLOCK=128),  # type: ignore
+        "kernel[grid]": lambda: plus_one[(1,)](u, t, 128, BLOCK=128),  # type: ignore[index]
         "x + 1": lambda: t + 1,
     }
     host, device = host_times(work), device_times(work, calls=200)
