@@ -170,6 +170,18 @@ def test_normalisation_has_first_and_second_gradients(function):
     assert gradcheck(call, [x, w, b]) and gradgradcheck(call, [x, w, b])
 
 
+@pytest.mark.parametrize("rows", [0, 1, 16, 37])
+def test_the_gradients_of_layer_norm_are_those_that_are_recorded(rows):
+    x, w, b = (t.requires_grad_() for t in (randoms(rows, 7), randoms(7), randoms(7, seed=1)))
+    g = randoms(rows, 7, seed=2)
+    for wanted in ([x, w, b], [x], [w, b]):
+        y = layers.layer_norm(x, 7, w, b)
+        found = tg.autograd.grad(y, wanted, g, retain_graph=True)
+        recorded = tg.autograd.grad(y, wanted, g, create_graph=True)
+        for mine, other in zip(found, recorded, strict=True):
+            assert np.allclose(mine.numpy(), other.detach().numpy(), rtol=1e-13, atol=1e-13)
+
+
 def test_layer_norm_far_from_zero_does_not_cancel():
     x = tg.tensor([[1e4 + 1, 1e4 + 2, 1e4 + 3]])
     expected = math.sqrt(1.5) * np.array([[-1, 0, 1]])

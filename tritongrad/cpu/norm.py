@@ -8,13 +8,33 @@ import numpy as np
 
 from tritongrad.dtype import FLOAT64
 
+from .blas import alone
 from .nn import wide
 from .pool import empty
 from .rows import column, dots, in_blocks, sums
 
 Array = np.ndarray
 GROUP = 16  # rows whose float32 products are added before they are widened
+LONG = 1 << 13  # elements of a row from which NumPy's loops along it are long enough
 SHOWS = 2.0**-22  # of a standard deviation: what may be left of a mean
+
+
+class Repeated:
+    """A row, repeated so that NumPy's loops are long: kernel(a, row, out=out) for rows of a."""
+
+    def __init__(self, row: Array, rows: int) -> None:
+        count = 1 if row.size >= LONG else GROUP
+        self.row, self.count = row, count
+        self.rows = np.tile(row, count) if rows >= 2 * count > 2 else row
+
+    def __call__(self, kernel: np.ufunc, a: Array, out: Array) -> None:
+        rows, n = a.shape
+        whole = rows // self.count * self.count if self.rows is not self.row else 0
+        if whole:
+            shape = (-1, n * self.count)
+            kernel(a[:whole].reshape(shape), self.rows, out=out[:whole].reshape(shape))
+        if whole < rows:
+            kernel(a[whole:], self.row, out=out[whole:])
 
 
 def layer_norm_forward(
@@ -23,7 +43,7 @@ def layer_norm_forward(
     """The result, and for every row its mean and 1 / sqrt(var + eps)."""
     matrix = _matrix(x, ndim)
     rows, n = matrix.shape
-    weights = [None if t is None else wide(t).reshape(n) for t in (weight, bias)]
+    weights = [None if t is None else Repeated(wide(t).reshape(n), rows) for t in (weight, bias)]
     mean, rstd = (np.empty(rows, matrix.dtype) for _ in range(2))
     out = empty(x.shape, matrix.dtype)
     into = out.reshape(rows, n)
@@ -31,10 +51,9 @@ def layer_norm_forward(
     def work(i: int, j: int) -> None:
         block = into[i:j]
         mean[i:j], rstd[i:j] = _standardise(matrix[i:j], eps, block)
-        if weights[0] is not None:
-            np.multiply(block, weights[0], out=block)
-        if weights[1] is not None:
-            np.add(block, weights[1], out=block)
+        for kernel, t in zip((np.multiply, np.add), weights, strict=True):
+            if t is not None:
+                t(kernel, block, block)
 
     in_blocks(rows, n, work)
     return out.astype(x.dtype, copy=False), mean, rstd
@@ -120,3 +139,46 @@ def layer_norm_weight_backward(
 
     in_blocks(groups, GROUP * n, work)
     return np.add.reduce(parts, 0).astype(x.dtype).reshape(x.shape[x.ndim - ndim :])
+
+
+def layer_norm_gradients(
+    grad: Array, x: Array, weight: Array, ndim: int, mean: Array, rstd: Array
+) -> tuple[Array, Array, Array]:
+    """The gradients of layer_norm by input, weight and bias, from one visit to grad and x."""
+    g, matrix = _matrix(grad, ndim), _matrix(x, ndim)
+    rows, n = matrix.shape
+    out = empty(x.shape, matrix.dtype)
+    into = out.reshape(rows, n)
+    row = wide(weight).reshape(n).astype(out.dtype, copy=False)
+    repeated = Repeated(row, rows)
+    parts = np.empty((2, -(-rows // GROUP), n), out.dtype)
+
+    def work(first: int, last: int) -> None:
+        i, j = first * GROUP, min(last * GROUP, rows)
+        away, block, mine, scale = into[i:j], empty((j - i, n), out.dtype), g[i:j], rstd[i:j]
+        np.subtract(matrix[i:j], column(mean[i:j], out.dtype), out=away)
+        np.multiply(away, mine, out=block)
+        _of_groups(scale.astype(out.dtype, copy=False), block, parts[0, first:last])
+        _of_groups(np.ones(j - i, out.dtype), mine, parts[1, first:last])
+        scale = scale.astype(FLOAT64)
+        level = dots(mine, row[None]).astype(FLOAT64) * scale / n
+        along = dots(block, row[None]).astype(FLOAT64) * scale * scale * scale / n
+        repeated(np.multiply, mine, block)
+        np.multiply(block, column(scale, out.dtype), out=block)
+        np.multiply(away, column(along, out.dtype), out=away)
+        np.subtract(block, away, out=away)
+        np.subtract(away, column(level, out.dtype), out=away)
+
+    in_blocks(parts.shape[1], GROUP * n, work)
+    by_weight, by_bias = np.add.reduce(parts, 1, FLOAT64).reshape(2, *weight.shape)
+    return out.astype(grad.dtype, copy=False), by_weight, by_bias
+
+
+def _of_groups(factors: Array, x: Array, out: Array) -> None:
+    """The sum of factors * x over each group of rows."""
+    whole = len(x) // GROUP * GROUP
+    if whole:
+        groups = x[:whole].reshape(whole // GROUP, GROUP, x.shape[1])
+        alone(np.vecmat, factors[:whole].reshape(-1, GROUP), groups, out[: whole // GROUP])
+    if whole < len(x):
+        alone(np.vecmat, factors[whole:], x[whole:], out[-1])

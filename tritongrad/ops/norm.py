@@ -11,7 +11,7 @@ import numpy as np
 
 from tritongrad.autograd.modes import quiet, state
 from tritongrad.autograd.variable import wrap
-from tritongrad.cpu import channels
+from tritongrad.cpu import channels, norm
 from tritongrad.op import op
 from tritongrad.samples import Rand
 
@@ -119,15 +119,52 @@ def layer_norm(input: Tensor, weight, bias, ndim, eps, mean=None, rstd=None, val
     return input, weight, bias, ndim, eps, mean, rstd, value
 
 
-layer_norm.vjp(
-    input=lambda g, input, weight, ndim, eps, mean, rstd: layer_norm_backward(
-        g if weight is None else g * weight, input, ndim, eps, mean, rstd
-    ),
-    weight=lambda g, input, ndim, eps, mean, rstd: layer_norm_weight_backward(
-        g, input, ndim, eps, mean, rstd
-    ),
-    bias=lambda g: g,
-)
+class _Last(threading.local):
+    """What was computed last. A backward pass asks for it once for each gradient."""
+
+    of: tuple = ()
+    found: tuple = ()
+
+    def known(self, g: Any, input: Any, mean: Any) -> bool:
+        of = self.of
+        return bool(of) and of[0]() is g and of[1]() is input and of[2] is mean._array
+
+    def keep(self, g: Any, input: Any, mean: Any, found: tuple) -> tuple:
+        self.of, self.found = (weakref.ref(g), weakref.ref(input), mean._array), found
+        return found
+
+
+_last, _last_rows = _Last(), _Last()
+
+
+def _first_order(g: Any) -> bool:
+    return type(g._array) is np.ndarray and not state.grad
+
+
+def _layer_norm_input(g, input, weight, ndim, eps, mean, rstd):
+    if weight is None:
+        return layer_norm_backward(g, input, ndim, eps, mean, rstd)
+    if not _first_order(g):
+        return layer_norm_backward(g * weight, input, ndim, eps, mean, rstd)
+    arrays = [t._array for t in (g, input, weight)]
+    found = quiet(norm.layer_norm_gradients, *arrays, ndim, mean._array, rstd._array)
+    _last_rows.keep(g, input, mean, found[1:])
+    return wrap(found[0])
+
+
+def _layer_norm_weight(g, input, weight, ndim, eps, mean, rstd):
+    if _first_order(g) and _last_rows.known(g, input, mean):
+        return wrap(_last_rows.found[0].astype(weight._array.dtype))
+    return layer_norm_weight_backward(g, input, ndim, eps, mean, rstd)
+
+
+def _layer_norm_bias(g, input, bias, mean):
+    if _first_order(g) and _last_rows.known(g, input, mean):
+        return wrap(_last_rows.found[1].astype(bias._array.dtype))
+    return g
+
+
+layer_norm.vjp(input=_layer_norm_input, weight=_layer_norm_weight, bias=_layer_norm_bias)
 
 
 def but_channels(shape: Any) -> tuple:
@@ -166,24 +203,11 @@ def batch_norm_sums(grad: Tensor, input: Tensor, eps, mean=None, var=None):
     return grad, input, eps, *(channel_statistics(input) if var is None else (mean, var))
 
 
-class _Last(threading.local):
-    """The sums that were computed last. A backward pass asks for them once for each gradient."""
-
-    of: tuple = ()
-    sums: tuple = ()
-
-
-_last = _Last()
-
-
 def _sums(g: Any, input: Any, eps: float, mean: Any, var: Any) -> tuple:
     """batch_norm_sums, once in a backward pass: that makes its own tensor of what was saved."""
-    of = _last.of
-    if of and of[0]() is g and of[1]() is input and of[2] is mean._array:
-        return _last.sums
-    found = batch_norm_sums(g, input, eps, mean, var)
-    _last.of, _last.sums = (weakref.ref(g), weakref.ref(input), mean._array), found
-    return found
+    if _last.known(g, input, mean):
+        return _last.found
+    return _last.keep(g, input, mean, batch_norm_sums(g, input, eps, mean, var))
 
 
 @op(
@@ -245,10 +269,6 @@ def batch_norm(input: Tensor, weight, bias, eps, training, mean=None, var=None):
         training,
         *(channel_statistics(input) if var is None else (mean, var)),
     )
-
-
-def _first_order(g: Any) -> bool:
-    return type(g._array) is np.ndarray and not state.grad
 
 
 def _batch_norm_input(g, input, weight, eps, training, mean, var):
