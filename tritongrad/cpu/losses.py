@@ -8,7 +8,7 @@ from tritongrad.dtype import FLOAT32, FLOAT64
 
 from .nn import log_sums, wide
 from .pool import empty
-from .rows import column, in_blocks
+from .rows import column, in_blocks, sums
 from .totals import total
 
 Array = np.ndarray
@@ -32,9 +32,16 @@ def cross_entropy_forward(
     x: Array, target: Array, weight: Array | None, ignore_index: int, label_smoothing: float
 ) -> tuple[Array, Array, Array]:
     """The loss of every row, its weight, and the logarithm of the sum of its e ** x."""
+    return cross_entropy_scores(x, target, weight, ignore_index, label_smoothing)[:3]
+
+
+def cross_entropy_scores(
+    x: Array, target: Array, weight: Array | None, ignore_index: int, label_smoothing: float
+) -> tuple[Array, Array, Array, Array]:
+    """The same, and the powers of every row's elements, of which the gradient is made."""
     counts, index, own = _targets(x, target, weight, ignore_index)
     acc = FLOAT64 if x.dtype == FLOAT64 else FLOAT32
-    shift, logs = log_sums(np.ascontiguousarray(wide(x)))
+    shift, logs, found = log_sums(np.ascontiguousarray(wide(x)))
     away = shift.astype(FLOAT64) - x[np.arange(len(index)), index]  # small beside the sum of them
     loss = (1 - label_smoothing) * own * (logs + away)
     lse = logs + shift
@@ -46,6 +53,7 @@ def cross_entropy_forward(
         np.where(counts, loss, 0).astype(x.dtype),
         np.where(counts, own, 0).astype(acc),
         lse.astype(acc),
+        found,
     )
 
 
@@ -57,6 +65,7 @@ def cross_entropy_backward(
     ignore_index: int,
     label_smoothing: float,
     lse: Array,
+    found: Array | None = None,
 ) -> Array:
     counts, index, own = _targets(x, target, weight, ignore_index)
     grad = np.where(counts, grad, 0).astype(FLOAT64)
@@ -65,13 +74,15 @@ def cross_entropy_backward(
         rest = heavy * (label_smoothing / x.shape[1])
         return _smoothed_backward(grad, x, index, (1 - label_smoothing) * own, rest, lse)
     factor = own * grad
-    wider = np.ascontiguousarray(wide(x))
-    out = empty(x.shape, wider.dtype)
+    if found is None:
+        found = log_sums(np.ascontiguousarray(wide(x)))[2]
+    made = found
+    out = empty(x.shape, made.dtype)
 
     def work(i: int, j: int) -> None:
         block = out[i:j]
-        np.exp(np.subtract(wider[i:j], column(lse[i:j], block.dtype), out=block), out=block)
-        np.multiply(block, column(factor[i:j], block.dtype), out=block)
+        share = factor[i:j] / sums(made[i:j])
+        np.multiply(made[i:j], column(share, block.dtype), out=block)
         block[np.arange(j - i), index[i:j]] -= factor[i:j]
 
     in_blocks(x.shape[0], x.shape[1], work)

@@ -108,17 +108,17 @@ def _log_softmax_backward(g: Array, y: Array, out: Array) -> None:
     in_blocks(g.shape[0], g.shape[1], work)
 
 
-def log_sums(x: Array) -> tuple[Array, Array]:
-    """Of each row: what was taken from it, and the logarithm of the sum of e ** what is left."""
+def log_sums(x: Array) -> tuple[Array, Array, Array]:
+    """Of each row what was taken from it, log of the sum of e ** what is left, and the powers."""
     rows, n = x.shape
+    found = empty((rows, n), x.dtype)
     shift, logs = np.zeros(rows, x.dtype), np.empty(rows, np.float64)
 
     def work(i: int, j: int) -> None:
-        spare = empty((j - i, n), x.dtype)
-        taken = powers(x[i:j], spare)
+        taken = powers(x[i:j], found[i:j])
         if taken is not None:
             shift[i:j] = taken[:, 0]
-        logs[i:j] = np.log(sums(spare).astype(np.float64))
+        logs[i:j] = np.log(sums(found[i:j]).astype(np.float64))
 
     in_blocks(rows, n, work)
-    return shift, logs
+    return shift, logs, found

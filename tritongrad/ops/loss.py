@@ -12,7 +12,7 @@ from tritongrad.front import front
 from . import activation, reduce
 from .dims import floating, tensor
 from .elementwise import where
-from .losses import cross_entropy_forward, cross_entropy_rows
+from .losses import cross_entropy_rows, cross_entropy_scores
 from .nn import log_softmax
 
 
@@ -213,8 +213,8 @@ def cross_entropy(
         return _soft(input, target, weight, reduction, label_smoothing)
     rows, index = as_rows("cross_entropy", input, target)
     fixed = (index, weight, ignore_index, label_smoothing)
-    losses, weights, lse = cross_entropy_forward(rows, *fixed)
-    losses = cross_entropy_rows(rows, *fixed, lse, losses)
+    losses, weights, *known = cross_entropy_scores(rows, *fixed)
+    losses = cross_entropy_rows(rows, *fixed, *known, losses)
     return weighted("cross_entropy", losses, weights, tuple(target.shape), reduction)
 
 
