@@ -17,9 +17,11 @@ from .dtype import BY_NUMPY, as_dtype, get_default_dtype
 from .tensor import Tensor
 
 
-def finish(array: Any, requires_grad: bool) -> Tensor:
-    """A new leaf around an array."""
+def finish(array: Any, requires_grad: bool, pin_memory: bool = False) -> Tensor:
+    """A new leaf around an array, or around its copy in page-locked memory."""
     t = wrap(array)
+    if pin_memory:
+        t = t.pin_memory()  # type: ignore[attr-defined]  (Tensor has it)
     if state.inference:
         t._version = INFERENCE
     return t.requires_grad_() if requires_grad else t
@@ -56,10 +58,12 @@ def like(array: Any, value: Any) -> Tensor:
     return finish(filled(array.shape, value, array.dtype, device_of_array(array)), False)
 
 
-def _filled(name: str, size: Sequence, value: Any, dtype: Any, where: Any, grad: bool) -> Tensor:
+def _filled(
+    name: str, size: Sequence, value: Any, dtype: Any, where: Any, grad: bool, pin: bool
+) -> Tensor:
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
     try:
-        return finish(filled(size_of(name, size), value, d.numpy, as_device(where)), grad)
+        return finish(filled(size_of(name, size), value, d.numpy, as_device(where)), grad, pin)
     except MemoryError as error:
         raise out_of_memory(name, error) from None
 
@@ -67,11 +71,19 @@ def _filled(name: str, size: Sequence, value: Any, dtype: Any, where: Any, grad:
 # from values
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False):
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A new tensor with a copy of data: a number, nested lists of them, an array or a tensor.
 
     Floats become the default dtype and ints int64, unless `dtype` says otherwise; NumPy arrays
-    keep their dtype. Raises ValueError for ragged lists.
+    keep their dtype. With `pin_memory` a CPU tensor lies in page-locked memory, from which copies
+    to a GPU need not wait. Raises ValueError for ragged lists.
     """
     array = array_of(data, "tensor", dtype)
     if dtype is not None:
@@ -79,8 +91,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     elif array is data or isinstance(data, Variable) or array.base is not None:
         array = array.copy()
     if isinstance(data, Variable) and device is None:
-        return finish(move(array, data.device), requires_grad)  # type: ignore[attr-defined]
-    return finish(move(array, as_device(device)), requires_grad)
+        return finish(move(array, data.device), requires_grad, pin_memory)  # type: ignore[attr-defined]
+    return finish(move(array, as_device(device)), requires_grad, pin_memory)
 
 
 def array_of(data: Any, name: str, dtype: Any = None) -> Any:
@@ -148,30 +160,34 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
 # filled
 
 
-def zeros(*size, dtype=None, device=None, requires_grad=False):
+def zeros(*size, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of zeros."""
-    return _filled("zeros", size, 0, dtype, device, requires_grad)
+    return _filled("zeros", size, 0, dtype, device, requires_grad, pin_memory)
 
 
-def ones(*size, dtype=None, device=None, requires_grad=False):
+def ones(*size, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of ones."""
-    return _filled("ones", size, 1, dtype, device, requires_grad)
+    return _filled("ones", size, 1, dtype, device, requires_grad, pin_memory)
 
 
-def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
+def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of one value; the dtype follows the value if none is given."""
     if isinstance(fill_value, Variable):
         fill_value = fill_value.item()  # type: ignore[attr-defined]
     if dtype is None:
         dtype = type(fill_value) if isinstance(fill_value, (bool, int)) else None
-    return _filled("full", (size,), fill_value, dtype, device, requires_grad)
+    return _filled("full", (size,), fill_value, dtype, device, requires_grad, pin_memory)
 
 
-def empty(*size, dtype=None, device=None, requires_grad=False):
+def empty(*size, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of arbitrary content."""
     shape = size_of("empty", size)
     d = (as_dtype(dtype) if dtype is not None else get_default_dtype()).numpy
     where = as_device(device)
+    if where.type == "cpu" and pin_memory:
+        from .cuda.pinned import pinned_empty
+
+        return finish(pinned_empty(shape, d), requires_grad)
     if where.type == "cpu":
         try:
             return finish(np.empty(shape, d), requires_grad)
@@ -179,44 +195,48 @@ def empty(*size, dtype=None, device=None, requires_grad=False):
             raise out_of_memory("empty", error) from None
     from .cuda.array import empty as device_empty
 
-    return finish(device_empty(shape, d, seam(where)), requires_grad)
+    return finish(device_empty(shape, d, seam(where)), requires_grad, pin_memory)
 
 
-def _like(input: Any, value: Any, dtype: Any, where: Any, grad: bool) -> Tensor:
+def _like(input: Any, value: Any, dtype: Any, where: Any, grad: bool, pin: bool) -> Tensor:
     if not isinstance(input, Variable):
         raise TypeError(f"argument 'input' must be a Tensor, got {type(input).__name__}")
     array = input._array
     d = as_dtype(dtype).numpy if dtype is not None else array.dtype
     on = device_of_array(array) if where is None else as_device(where)
-    return finish(filled(array.shape, value, d, on), grad)
+    return finish(filled(array.shape, value, d, on), grad, pin)
 
 
-def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """Zeros in the shape, dtype and device of input."""
-    return _like(input, 0, dtype, device, requires_grad)
+    return _like(input, 0, dtype, device, requires_grad, pin_memory)
 
 
-def ones_like(input, *, dtype=None, device=None, requires_grad=False):
+def ones_like(input, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """Ones in the shape, dtype and device of input."""
-    return _like(input, 1, dtype, device, requires_grad)
+    return _like(input, 1, dtype, device, requires_grad, pin_memory)
 
 
-def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """One value in the shape, dtype and device of input."""
-    return _like(input, fill_value, dtype, device, requires_grad)
+    return _like(input, fill_value, dtype, device, requires_grad, pin_memory)
 
 
-def empty_like(input, *, dtype=None, device=None, requires_grad=False):
+def empty_like(input, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """Arbitrary content in the shape, dtype and device of input."""
     d = dtype if dtype is not None else input.dtype
     on = device if device is not None else input.device
-    return empty(input.shape, dtype=d, device=on, requires_grad=requires_grad)
+    return empty(
+        input.shape, dtype=d, device=on, requires_grad=requires_grad, pin_memory=pin_memory
+    )
 
 
 # counted
 
 
-def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+def arange(
+    start, end=None, step=1, *, dtype=None, device=None, requires_grad=False, pin_memory=False
+):
     """Values from start (0 if there is only one argument) up to, not including, end."""
     if end is None:
         start, end = 0, start
@@ -237,28 +257,32 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
         values = start + np.arange(math.ceil((end - start) / step), dtype=np.float64) * step
     else:
         values = np.arange(start, end, step, dtype=np.int64)
-    return finish(place(values.astype(d), as_device(device)), requires_grad)
+    return finish(place(values.astype(d), as_device(device)), requires_grad, pin_memory)
 
 
-def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """`steps` values from start to end, both included, at equal distances."""
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
     start, end = (x.item() if isinstance(x, Variable) else x for x in (start, end))
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
     values = quiet(spaced, start, end, steps, d.numpy)
-    return finish(place(values, as_device(device)), requires_grad)
+    return finish(place(values, as_device(device)), requires_grad, pin_memory)
 
 
-def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
+def logspace(
+    start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False, pin_memory=False
+):
     """base to the powers linspace(start, end, steps)."""
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
     values = np.logspace(float(start), float(end), steps, base=float(base)).astype(d.numpy)
-    return finish(place(values, as_device(device)), requires_grad)
+    return finish(place(values, as_device(device)), requires_grad, pin_memory)
 
 
-def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
+def eye(n, m=None, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """The n x m matrix (n x n if m is absent) with ones on its diagonal."""
     shape = size_of("eye", (n, n if m is None else m))
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
-    return finish(place(np.eye(*shape, dtype=d.numpy), as_device(device)), requires_grad)
+    return finish(
+        place(np.eye(*shape, dtype=d.numpy), as_device(device)), requires_grad, pin_memory
+    )

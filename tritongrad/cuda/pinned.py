@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.cuda.driver import check, forked
+from tritongrad.cuda.driver import check, forked, initialise
 from tritongrad.cuda.seam import host_bytes_interface
 
 
@@ -35,6 +35,7 @@ class Pinned:
 
 def pinned_empty(shape: tuple[int, ...], dtype: Any, device: Any = None) -> np.ndarray:
     """An undefined array in page-locked memory."""
+    initialise()  # which says why there is no GPU, where there is none
     from tritongrad.cuda.gpu import gpu
 
     dtype = np.dtype(dtype)
