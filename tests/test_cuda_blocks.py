@@ -1,5 +1,7 @@
 """Freed blocks in front of the driver's pool: a state machine against a driver of lists."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -108,6 +110,93 @@ TestFreedBlocks.settings = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+class Lane:
+    """A stream, as plans know it: where its freed blocks are"""
+
+    def __init__(self, home: Blocks) -> None:
+        self.home = home
+
+
+class WrittenOut(Cache):
+    """The same with the allocation written out in plans and the release in Block.__del__"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from tritongrad.cuda.plans import maker
+
+        self.lanes = [Lane(kept) for kept in self.kept]
+        self.here = SimpleNamespace(lane=None)
+        self.memory = SimpleNamespace(allocated=0, peak=0, careful=False)
+        self.device = SimpleNamespace(memory=self.memory, obtain=self.obtain, release=self.release)
+        self.make = maker("", "False", "")
+        self.make.__globals__.update(here=self.here, launch=lambda *args: (0,))
+        self.arrays: dict[int, object] = {}
+
+    def obtain(self, size):
+        self.asked = True
+        block = self.driver.allocate(size)
+        if not block:
+            self.empty_all()
+            block = self.driver.allocate(size)
+        if not block:
+            raise MemoryError
+        return block
+
+    def release(self, block):
+        """What CudaDevice.release does."""
+        self.memory.allocated -= block.room
+        if not block.home.give(block.room, block.ptr):
+            self.driver.free(block.ptr)
+
+    @rule(nbytes=SIZES, stream=st.integers(0, 2))
+    def allocate(self, nbytes, stream):
+        room, self.asked, self.here.lane = rounded(nbytes), False, self.lanes[stream]
+        form = SimpleNamespace(
+            device=self.device, shape=(nbytes,), strides=(1,), dtype=None, size=nbytes,
+            nbytes=nbytes,
+        )  # fmt: skip
+        buffers = {lane: [(None,) * 4] for lane in self.lanes}
+        ready = SimpleNamespace(lanes=buffers, new_buffer=None, join=None, function=None)
+        plan = self.make(form, room, None, ready, None, lambda *args: None)
+        try:
+            array = plan()
+        except MemoryError:
+            live = sum(size for size, _ in self.live.values())
+            assert live + room > self.driver.total, "gave up although memory could be had"
+            return
+        block = array.ptr
+        assert block not in self.live, "a live block was handed out"
+        assert self.driver.live[block] == room, "a block of another size"
+        assert self.asked or self.last[block] == stream, "reused on another stream"
+        self.live[block], self.arrays[block] = (room, stream), array
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data())
+    def free(self, data):
+        block = data.draw(st.sampled_from(sorted(self.live)))
+        self.last[block] = self.live.pop(block)[1]
+        del self.arrays[block]
+
+    @rule(careful=st.booleans())
+    def look_closer(self, careful):
+        self.memory.careful = careful
+
+    @invariant()
+    def the_accounts_hold(self):
+        live = sum(size for size, _ in self.live.values())
+        assert self.memory.allocated == live <= self.memory.peak
+
+    def teardown(self):
+        self.live.clear()
+        self.arrays.clear()
+        assert self.memory.allocated == 0
+        super().teardown()
+
+
+TestWrittenOut = WrittenOut.TestCase
+TestWrittenOut.settings = TestFreedBlocks.settings
 
 
 @pytest.mark.parametrize("nbytes", [0, 1, 511, 512, 513, 1 << 30])
