@@ -42,6 +42,9 @@ WORK = {
     "softmax dim 0": lambda x: x.softmax(0),
     "log_softmax": lambda x: x.log_softmax(1),
     "layer_norm": lambda x: F.layer_norm(x, x.shape[1:]),
+    "layer_norm with weights": lambda x: F.layer_norm(
+        x, x.shape[1:], *[tg.linspace(k, 2, x.shape[1]).requires_grad_() for k in (0, 1)]
+    ),
     "cross_entropy": lambda x: F.cross_entropy(x, tg.arange(x.shape[0]) % x.shape[1]),
     "in place": lambda x: x.clone().sub_(x * 1e-3),
 }

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .large import SPLIT
 from .team import cuts, team
 
 Array = np.ndarray
 BLOCK = 1 << 17  # elements of a block: two of float32 fit into a second-level cache
 CHUNK = 1 << 10  # elements of a row that BLAS adds in the array's own precision
+SPLIT = 1 << 19  # elements beyond which a second thread pays: each step of a block is short
 ONES = {np.dtype(t): np.ones(CHUNK, t) for t in (np.float32, np.float64)}
 
 
@@ -30,7 +30,7 @@ def in_blocks(rows: int, n: int, work: Callable) -> None:
         for i in range(first, last, step):
             work(i, min(i + step, last))
 
-    if rows * n < SPLIT:
+    if rows * n <= SPLIT:
         several(0, rows)
     else:
         team().run(several, cuts(rows, step))
