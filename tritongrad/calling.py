@@ -64,6 +64,31 @@ def not_a_tensor(operation: Any, position: int, got: Any) -> TypeError:
     )
 
 
+def blame(
+    error: AttributeError, name: str, names: Sequence[str], args: Sequence, kwargs: dict
+) -> None:
+    """Raise a TypeError if the attribute was missed in an argument, or in one of a list of them.
+
+    What a Tensor lacks is a fault of the function, not of the call.
+    """
+    last = len(names) - 1
+    given = [(names[min(i, last)], a) for i, a in enumerate(args)] if names else []
+    for argument, value in (*given, *kwargs.items()):
+        for got in (value, *value) if isinstance(value, (list, tuple)) else (value,):
+            if got is error.obj and not isinstance(got, Variable):
+                wanted = "an int" if error.name == "__index__" else "a Tensor"
+                within = "" if got is value else f" (in a {type(value).__name__})"
+                raise TypeError(
+                    f"{name}: argument '{argument}' must be {wanted}, "
+                    f"got {type(got).__name__}{within}"
+                ) from None
+    if isinstance(error.obj, (bool, int, float, str, list, tuple)):  # what arguments have become
+        for argument, value in given:
+            if not isinstance(value, Variable):
+                got = type(value).__name__
+                raise TypeError(f"{name}: argument '{argument}' must be a Tensor, got {got}")
+
+
 def out_of_memory(name: str, error: MemoryError) -> MemoryError:
     """NumPy's error for an array without room, with the operation and the bytes named."""
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)

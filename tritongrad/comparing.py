@@ -8,6 +8,7 @@ import numpy as np
 
 from .autograd.variable import Variable
 from .dtype import as_dtype, dtype, promote
+from .front import of_tensors
 from .tensor import Tensor
 
 
@@ -16,11 +17,13 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, Tensor)
 
 
+@of_tensors
 def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype of input is a floating one."""
     return input.is_floating_point()
 
 
+@of_tensors
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()

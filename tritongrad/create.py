@@ -14,6 +14,7 @@ from .calling import out_of_memory
 from .cpu.spacing import spaced
 from .devices import as_device, device, device_of_array, move, place, seam
 from .dtype import BY_NUMPY, as_dtype, get_default_dtype
+from .front import of_tensors
 from .tensor import Tensor
 
 
@@ -222,6 +223,7 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     return _like(input, fill_value, dtype, device, requires_grad, pin_memory)
 
 
+@of_tensors
 def empty_like(input, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """Arbitrary content in the shape, dtype and device of input."""
     d = dtype if dtype is not None else input.dtype

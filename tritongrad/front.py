@@ -1,4 +1,4 @@
-"""Public functions in front of operations: several call forms, NumPy's names."""
+"""Public functions in front of operations: several call forms, NumPy's names, blame for errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .autograd.record import argument_names
-from .calling import publish, with_aliases
+from .calling import blame, publish, with_aliases
 
 
 def front(entry: Callable | None = None) -> Callable[[Callable], Callable[..., Any]]:
@@ -26,8 +26,27 @@ def front(entry: Callable | None = None) -> Callable[[Callable], Callable[..., A
         def public(*args: Any, **kwargs: Any) -> Any:
             if kwargs and not kwargs.keys() <= names:
                 return with_aliases(public, described, args, kwargs)
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except AttributeError as error:
+                blame(error, function.__name__, parameters, args, kwargs)
+                raise
 
         return public if entry is None else publish(public, entry.op)  # type: ignore[attr-defined]
 
     return declare
+
+
+def of_tensors(function: Callable) -> Callable[..., Any]:
+    """Declare a function made of others: a TypeError names the argument that is no tensor."""
+    names = argument_names(function)
+
+    @functools.wraps(function)
+    def public(*args: Any, **kwargs: Any) -> Any:
+        try:  # free of cost until something is raised
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            blame(error, function.__name__, names, args, kwargs)
+            raise
+
+    return public

@@ -20,7 +20,7 @@ from .autograd.record import (
     trace_outputs,
 )
 from .autograd.variable import INFERENCE, Variable, View, version_of, wrap
-from .calling import device_mismatch, not_a_tensor, out_of_memory, publish, with_aliases
+from .calling import blame, device_mismatch, not_a_tensor, out_of_memory, publish, with_aliases
 
 ndarray = np.ndarray
 REGISTRY: dict[str, Op] = {}
@@ -163,7 +163,11 @@ def op(
         def entry(*args: Any, **kwargs: Any) -> Any:
             if kwargs and not kwargs.keys() <= names:
                 return with_aliases(entry, operation, args, kwargs)
-            return apply(operation, function(*args, **kwargs))
+            try:
+                return apply(operation, function(*args, **kwargs))
+            except AttributeError as error:
+                blame(error, operation.name, operation.parameters, args, kwargs)
+                raise
 
         return publish(entry, operation)
 

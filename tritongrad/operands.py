@@ -120,7 +120,7 @@ def _array_of(operation: Op, position: int, x: Any) -> Any:
         return x._array
     if isinstance(x, np.generic):  # first: np.float64 is a float, too
         return x.item()
-    if x is None or isinstance(x, (bool, int, float)):
+    if isinstance(x, (bool, int, float)):
         return x
     if isinstance(x, np.ndarray):
         return x

@@ -14,6 +14,7 @@ from .cpu import random as host
 from .create import finish, size_of
 from .devices import as_device, device, device_of_array, seam
 from .dtype import as_dtype, finfo, get_default_dtype, iinfo
+from .front import of_tensors
 from .tensor import Tensor
 
 DEFAULT_SEED = 67280421310721  # what PyTorch starts from
@@ -161,12 +162,14 @@ def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
     return _continuous("randn", "normal", size, generator, dtype, device, requires_grad)
 
 
+@of_tensors
 def rand_like(input, *, dtype=None, device=None, requires_grad=False, generator=None):
     """Uniform numbers in the shape, dtype and device of input."""
     d, on = dtype or input.dtype, device if device is not None else input.device
     return rand(input.shape, generator=generator, dtype=d, device=on, requires_grad=requires_grad)
 
 
+@of_tensors
 def randn_like(input, *, dtype=None, device=None, requires_grad=False, generator=None):
     """Normal numbers in the shape, dtype and device of input."""
     d, on = dtype or input.dtype, device if device is not None else input.device
@@ -194,6 +197,7 @@ def randint(
     return finish(array, requires_grad)
 
 
+@of_tensors
 def randint_like(input, low, high=None, *, dtype=None, device=None):
     """Whole numbers in the shape, dtype and device of input."""
     low, high = (0, low) if high is None else (low, high)
@@ -225,6 +229,7 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=N
     return randn(size, generator=generator, dtype=dtype, device=device) * std + mean
 
 
+@of_tensors
 def bernoulli(input, p=None, *, generator=None):
     """1 with the probability that each element of input (or `p`) says, else 0."""
     u = rand(input.shape, generator=generator, dtype=as_dtype("float32"), device=input.device)
@@ -232,6 +237,7 @@ def bernoulli(input, p=None, *, generator=None):
     return (u < chance).to(input.dtype)
 
 
+@of_tensors
 def multinomial(input, num_samples, replacement=False, *, generator=None):
     """Indices drawn in proportion to the weights in input, a vector or a matrix of rows."""
     if input.ndim not in (1, 2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from tritongrad.front import of_tensors as _of_tensors
 from tritongrad.ops import loss as _loss
 from tritongrad.ops import reduce as _reduce
 from tritongrad.ops.loss import cosine_similarity as cosine_similarity
@@ -33,6 +34,7 @@ def _same_size(input: Any, target: Any) -> None:
         )
 
 
+@_of_tensors
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(input - target) ** 2, reduced."""
     _same_size(input, target)
@@ -45,12 +47,14 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     return _loss.reduced("mse_loss", losses, reduction)
 
 
+@_of_tensors
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """|input - target|, reduced."""
     _same_size(input, target)
     return _loss.l1_loss(input, target, reduction_of(reduction, size_average, reduce))
 
 
+@_of_tensors
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """d ** 2 / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target."""
     _same_size(input, target)
@@ -58,6 +62,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     return _loss.smooth_l1_loss(input, target, reduction, beta)
 
 
+@_of_tensors
 def huber_loss(input, target, reduction="mean", delta=1.0):
     """d ** 2 / 2 where |d| < delta, else delta (|d| - delta / 2), for d = input - target."""
     _same_size(input, target)
@@ -71,6 +76,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     return _loss.nll_loss(input, target, weight, ignore_index, reduction)
 
 
+@_of_tensors
 def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
                   reduction="mean", label_smoothing=0.0):  # fmt: skip
     """nll_loss of log_softmax along dim 1; target holds class indices or probabilities."""
@@ -98,6 +104,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     return _loss.kl_div(input, target, reduction, log_target)
 
 
+@_of_tensors
 def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8,
                      reduce=None, reduction="mean"):  # fmt: skip
     """e ** input - target input, or input - target log(input + eps); full: with log(target!)."""
@@ -111,12 +118,14 @@ def poisson_nll_loss(input, target, log_input=True, full=False, size_average=Non
     return _loss.reduced("poisson_nll_loss", losses, reduction)
 
 
+@_of_tensors
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + e ** (-target input)), reduced; target holds 1 and -1."""
     losses = (target * input * -1).exp().log1p()
     return _loss.reduced("soft_margin_loss", losses, reduction_of(reduction, size_average, reduce))
 
 
+@_of_tensors
 def cosine_embedding_loss(input1, input2, target, margin=0.0, size_average=None, reduce=None,
                           reduction="mean"):  # fmt: skip
     """1 - cosine where target is 1, max(0, cosine - margin) where it is -1, reduced."""
@@ -124,6 +133,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, size_average=None,
     return _loss.cosine_embedding_loss(input1, input2, target, margin, reduction)
 
 
+@_of_tensors
 def margin_ranking_loss(input1, input2, target, margin=0.0, size_average=None, reduce=None,
                         reduction="mean"):  # fmt: skip
     """max(0, margin - target * (input1 - input2)), reduced."""
@@ -131,6 +141,7 @@ def margin_ranking_loss(input1, input2, target, margin=0.0, size_average=None, r
     return _loss.margin_ranking_loss(input1, input2, target, margin, reduction)
 
 
+@_of_tensors
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None,
                          reduction="mean"):  # fmt: skip
     """input where target is 1, max(0, margin - input) where it is -1, reduced."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tritongrad.autograd.variable import Variable
+from tritongrad.front import of_tensors
 from tritongrad.ops import activation as _activation
 from tritongrad.ops import nn as _nn
 from tritongrad.ops.activation import log_sigmoid as logsigmoid
@@ -15,12 +17,22 @@ __all__ = ["logsigmoid", "sigmoid", "tanh"]
 
 
 def _written(input: Any, result: Any, inplace: bool) -> Any:
-    return input.copy_(result) if inplace else result
+    if not inplace:
+        return result
+    if not isinstance(input, Variable):
+        raise TypeError(f"inplace=True: 'input' must be a Tensor, got {type(input).__name__}")
+    return input.copy_(result)
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
     """max(x, 0)"""
-    return input.relu_() if inplace else input.relu()
+    return relu_(input) if inplace else _activation.relu(input)
+
+
+@of_tensors
+def relu_(input: Any) -> Any:
+    """max(x, 0) in place"""
+    return input.relu_()
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
@@ -28,6 +40,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     return _written(input, _activation.leaky_relu(input, negative_slope), inplace)
 
 
+@of_tensors
 def prelu(input: Any, weight: Any) -> Any:
     """x where x > 0, else weight * x, with one weight, or one for each channel (dim 1)."""
     if weight.numel() > 1:
@@ -74,11 +87,13 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return where(scaled > threshold, input, _activation.softplus(scaled) / beta)
 
 
+@of_tensors
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
     """x, no smaller than min_val and no larger than max_val."""
     return _written(input, input.clamp(min_val, max_val), inplace)
 
 
+@of_tensors
 def relu6(input: Any, inplace: bool = False) -> Any:
     """x, no smaller than 0 and no larger than 6."""
     return hardtanh(input, 0.0, 6.0, inplace)
@@ -99,16 +114,19 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
     return _written(input, where(input > threshold, input, value), inplace)
 
 
+@of_tensors
 def softsign(input: Any) -> Any:
     """x / (1 + |x|)"""
     return input / (input.abs() + 1)
 
 
+@of_tensors
 def tanhshrink(input: Any) -> Any:
     """x - tanh(x)"""
     return input - input.tanh()
 
 
+@of_tensors
 def glu(input: Any, dim: int = -1) -> Any:
     """The first half of x along dim times the sigmoid of the second."""
     if input.shape[dim] % 2:

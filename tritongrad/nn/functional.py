@@ -8,6 +8,7 @@ import numpy as np
 
 from tritongrad.absent import names_the_nearest
 from tritongrad.create import tensor as _tensor
+from tritongrad.front import of_tensors as _of_tensors
 from tritongrad.nn.criteria import binary_cross_entropy as binary_cross_entropy
 from tritongrad.nn.criteria import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -93,6 +94,7 @@ def embedding(
     return _where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 
+@_of_tensors
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """input1 @ weight[k] @ input2 + bias[k] for each k."""
     left = input1.unsqueeze(-2).unsqueeze(-2).matmul(weight)  # (..., out, 1, in2)
@@ -100,6 +102,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     return y if bias is None else y + bias
 
 
+@_of_tensors
 def instance_norm(
     input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None,
     bias: Any = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
@@ -145,6 +148,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     return input
 
 
+@_of_tensors
 def avg_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                ceil_mode: bool = False, count_include_pad: bool = True) -> Any:  # fmt: skip
     """The mean of each window of (batch, channels, length)."""
@@ -156,6 +160,7 @@ def avg_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     return avg_pool2d(x, (1, k), (1, s), (0, p), ceil_mode, count_include_pad).squeeze(-2)
 
 
+@_of_tensors
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     """The means of parts of each image, as many as output_size says, as equal as can be."""
     sizes = list(input.shape)[-2:]
@@ -180,6 +185,7 @@ def _means(n: int, parts: int) -> np.ndarray:
     return matrix
 
 
+@_of_tensors
 def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
     """The means of parts of (batch, channels, length), as equal as can be."""
     size = output_size[0] if isinstance(output_size, (tuple, list)) else output_size

@@ -70,9 +70,9 @@ gather.vjp(
 
 def take_along_dim(input, indices, dim=None):
     """gather, where input and indices broadcast apart from dim; without dim, both are flattened."""
+    shape, wanted = shape_of("take_along_dim", input), _index("take_along_dim", indices, "indices")
     if dim is None:
         return gather(input.reshape(-1), 0, indices.reshape(-1))
-    shape, wanted = shape_of("take_along_dim", input), _index("take_along_dim", indices, "indices")
     if len(shape) != len(wanted):
         raise RuntimeError(
             "take_along_dim: input and indices should have the same number of dimensions, but got "

@@ -10,6 +10,7 @@ from typing import Any
 from tritongrad.autograd.modes import state
 from tritongrad.autograd.variable import Variable, View, version_of
 from tritongrad.cpu import view as kernels
+from tritongrad.front import of_tensors
 from tritongrad.op import apply, op
 from tritongrad.samples import Rand
 
@@ -62,6 +63,7 @@ def _list(g: Any) -> list:
     return [g] if isinstance(g, Variable) else g
 
 
+@of_tensors
 @_views(narrow)
 @op(
     cpu=kernels.split,

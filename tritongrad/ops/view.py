@@ -9,6 +9,7 @@ import numpy as np
 
 from tritongrad.autograd.variable import INFERENCE, version_of, view_of, wrap
 from tritongrad.cpu import view as kernels
+from tritongrad.front import of_tensors
 from tritongrad.op import op
 from tritongrad.samples import Rand
 
@@ -29,6 +30,7 @@ def detach(input):
     return t
 
 
+@of_tensors
 def detach_(input):
     """Cut a tensor off from its history, in place."""
     if view_of(input) is not None:
@@ -277,11 +279,13 @@ def broadcast_tensors(*tensors):
     return tuple([expand(t, shape) for t in tensors])
 
 
+@of_tensors
 def atleast_1d(input):
     """A 0-d tensor as one of 1 dim; others as they are."""
     return reshape(input, (1,)) if input.ndim == 0 else input
 
 
+@of_tensors
 def atleast_2d(input):
     """Tensors of fewer dims as rows."""
     return atleast_1d(input).unsqueeze(0) if input.ndim < 2 else input

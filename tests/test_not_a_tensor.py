@@ -1,0 +1,79 @@
+"""What is no tensor, given to any public function: never an AttributeError of its parts."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import pytest
+from hunt_garbage import functions
+
+import tritongrad as tg
+from tritongrad.front import front, of_tensors
+
+F = tg.nn.functional
+BAD = [None, "a", [1.0], object()]
+
+
+def calls():
+    """What is no tensor among up to three arguments, with tensors and ones for the others."""
+    given = {}  # by identity: tensors answer == with tensors
+    t = tg.ones(2, 3)
+    for bad in BAD:
+        for count in range(1, 4):
+            for args in itertools.product((t, 1, bad), repeat=count):
+                given[tuple(map(id, args))] = args
+    return list(given.values())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_public_function_raises_an_attribute_error():
+    found, given = [], calls()
+    for name, function in functions():
+        for args in given:
+            try:
+                function(*args)
+            except AttributeError as error:
+                found.append((name, [type(a).__name__ for a in args], str(error)))
+            except Exception:
+                continue
+    assert not found, f"{len(found)} calls: {sorted({f[0]: f for f in found}.items())}"
+
+
+NAMED = [
+    (lambda: F.mse_loss(None, tg.ones(2)), "mse_loss: argument 'input' must be a Tensor, got No"),
+    (lambda: F.huber_loss(tg.ones(2), "a"), "huber_loss: argument 'target' must be a Tensor, got"),
+    (lambda: F.prelu(tg.ones(2), weight=[1.0]), "prelu: argument 'weight' must be a Tensor, got"),
+    (lambda: F.glu(object()), "glu: argument 'input' must be a Tensor, got object"),
+    (lambda: tg.outer(tg.ones(2), None), "outer: argument '.*' must be a Tensor, got NoneType"),
+    (lambda: tg.atleast_1d([1.0]), "atleast_1d: argument 'input' must be a Tensor, got list"),
+    (lambda: tg.tril(tg.ones(2, 2), None), "tril: argument 'diagonal' must be an int, got NoneTy"),
+    (lambda: tg.split(tg.ones(4), None), "split: argument 'split_size' must be an int, got None"),
+    (lambda: tg.atan2(tg.ones(4), None), "atan2: argument 'other' must be a Tensor or a number"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), NAMED, ids=[words[:12] for _, words in NAMED])
+def test_the_error_names_the_function_and_the_argument(call, words):
+    with warnings.catch_warnings(), pytest.raises(TypeError, match=words):
+        warnings.simplefilter("ignore")
+        call()
+
+
+@pytest.mark.parametrize("declare", [of_tensors, front()])
+def test_faults_of_the_function_itself_stay_what_they_are(declare):
+    @declare
+    def twice(input, other=None):
+        return input.no_such_method()
+
+    with pytest.raises(AttributeError, match="no_such_method"):
+        twice(tg.ones(2))
+    with pytest.raises(TypeError, match="twice: argument 'input' must be a Tensor, got str"):
+        twice("a")
+
+    @declare
+    def broken(input):
+        return {}.no_such_method
+
+    with pytest.raises(AttributeError, match="no_such_method"):
+        broken(tg.ones(2))
