@@ -77,3 +77,12 @@ def test_faults_of_the_function_itself_stay_what_they_are(declare):
 
     with pytest.raises(AttributeError, match="no_such_method"):
         broken(tg.ones(2))
+
+
+def test_faults_of_an_operation_stay_what_they_are(declared):
+    @declared(samples=[], cpu=lambda x: x.no_such_method())
+    def faulty_operation(input):
+        return (input,)
+
+    with pytest.raises(AttributeError, match="no_such_method"):
+        faulty_operation(tg.ones(2))
