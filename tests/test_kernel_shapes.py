@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
-from hunt_size import LONG, size
+from hunt_size import size
 
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
 from cases import OPERATIONS, RANDOM, is_a_gradient
-from hunt_kernels import EDGES, resized
+from hunt_sources import REFUSED, SOURCES, drawn
 from tricheck import watching
 
 import tritongrad as tg
@@ -16,8 +18,8 @@ from tritongrad.checks import CheckFailed, check_same, outputs_of
 from tritongrad.testing import materialise
 
 pytestmark = pytest.mark.triton
-REFUSED = (RuntimeError, ValueError, IndexError, TypeError, ZeroDivisionError)
-SHAPES = 200  # of each kernel, in the long form
+SHAPES = size(6, 200)  # of each kernel, at least: more of those that much is made of
+KERNELS = 40  # of 44: which are met depends on what is drawn
 ELSEWHERE = {"view", "as_strided"}
 
 
@@ -37,98 +39,50 @@ def shapes_of(watch):
     return seen
 
 
-def run_case(op, sample, seed, layout, needs):
-    """An operation, forward and backward, on a drawn sample; False if it is refused there too."""
-    arguments = materialise(
-        sample, seed=seed, device="interpret", layout=layout, requires_grad=needs
-    )
-    try:
-        outputs = outputs_of(op, arguments)
-        for t in outputs:
-            if t.requires_grad:
-                t.sum().backward()
-                break
-    except REFUSED as error:  # sizes that do not fit each other
-        if "OutOfBounds" in type(error).__name__:
-            raise
-        return False
-    return True
+class Hunt:
+    """Runs of sources, and which kernels each has led to on shapes that were new to them."""
 
+    def __init__(self, watch):
+        self.watch, self.seen, self.leads, self.runs = watch, shapes_of(watch), {}, 0
 
-def drawn(seed):
-    """An operation and a sample with sizes of its own."""
-    rng = np.random.default_rng([seed, 91])
-    op = OPERATIONS[seed % len(OPERATIONS)]
-    sample = op.samples[int(rng.integers(len(op.samples)))]
-    layout = str(rng.choice(["contiguous", "contiguous", "transposed", "stepped", "offset"]))
-    return op, resized(rng, sample), layout, bool(rng.random() < 0.5)
+    def run(self, name):
+        self.runs += 1
+        before = {k: len(shapes) for k, shapes in self.seen.items()}
+        note = SOURCES[name](np.random.default_rng([self.runs, 93]))
+        assert not self.watch.found, f"run {self.runs}: {name} {note}: {self.watch.found[:3]}"
+        for kernel, shapes in self.seen.items():
+            if len(shapes) > before.get(kernel, 0):
+                self.leads.setdefault(kernel, []).append(name)
 
-
-def steps(rng):
-    """One step of an optimizer on parameters of drawn sizes, some of them shared launches."""
-    kinds = [tg.optim.SGD, tg.optim.Adam, tg.optim.AdamW]
-    params = [
-        tg.ones(int(rng.choice(EDGES)), device="interpret", requires_grad=True)
-        for _ in range(int(rng.integers(1, 4)))
-    ]
-    for p in params:
-        p.grad = tg.ones_like(p)
-    momentum = {"momentum": 0.9} if rng.random() < 0.5 else {}
-    kind = kinds[int(rng.integers(3))]
-    optimizer = kind(params, lr=0.1, **(momentum if kind is tg.optim.SGD else {}))
-    optimizer.step()
-    optimizer.step()
-
-
-def draws(rng):
-    """Random numbers of a drawn shape."""
-    n = int(rng.choice(EDGES))
-    shape = [(n,), (n, 2), (3, n)][int(rng.integers(3))]
-    kind = dict(device="interpret")
-    name = ["rand", "randn", "randint", "randperm", "normal_", "dropout"][int(rng.integers(6))]
-    if name == "randint":
-        tg.randint(0, 9, shape, **kind)
-    elif name == "randperm":
-        tg.randperm(n, **kind)
-    elif name == "normal_":
-        tg.empty(shape, **kind).normal_().uniform_()
-        tg.bernoulli(tg.full(shape, 0.3, **kind))
-    elif name == "dropout":
-        tg.nn.functional.dropout(tg.ones(shape, **kind), 0.3)
-    else:
-        getattr(tg, name)(shape, **kind)
+    def fewest(self, tries):
+        """The kernel to try next: of few shapes, unless that has been tried in vain."""
+        return min(self.seen, key=lambda k: (len(self.seen[k]) + tries[k] / 20, k))
 
 
 def test_kernels_on_sizes_about_the_edges_of_their_tiles():
     with np.errstate(all="ignore"), watching() as watch:
-        seen = shapes_of(watch)
-        for seed in range(size(120, 60_000)):
-            if seed > 3_000 and all(len(shapes) >= SHAPES for shapes in seen.values()):
-                break
-            rng = np.random.default_rng([seed, 92])
-            what = seed % 20
-            if what in (0, 1):
-                (steps if what else draws)(rng)
-                note = "steps" if what else "draws"
-            else:
-                op, sample, layout, needs = drawn(seed)
-                note = f"{op.name}{sample} {layout}"
-                if not is_a_gradient(op):  # those run in backward, on sizes that fit
-                    run_case(op, sample, seed, layout, needs)
-            assert not watch.found, f"seed {seed}: {note}: {watch.found[:3]}"
-            watch.found.clear()
-    counts = {k: len(s) for k, s in seen.items()}
+        hunt = Hunt(watch)
+        for name in [*SOURCES, *[n for n in SOURCES if "(drawn)" in n] * 7]:
+            hunt.run(name)
+        tries = Counter()
+        while any(len(shapes) < SHAPES for shapes in hunt.seen.values()):
+            kernel = hunt.fewest(tries)
+            tries[kernel] += 1
+            assert tries[kernel] < 20 * SHAPES, f"{kernel}: {len(hunt.seen[kernel])} shapes"
+            names = hunt.leads[kernel]
+            hunt.run(names[tries[kernel] % len(names)])
+    counts = {k: len(s) for k, s in hunt.seen.items()}
     print(f"{len(counts)} kernels, {sum(counts.values())} shapes, fewest {min(counts.values())}")
-    if LONG:
-        assert not {k: n for k, n in counts.items() if n < SHAPES}
-    assert len(counts) >= 20
+    assert len(counts) >= KERNELS, sorted(counts)
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_results_on_these_sizes_are_those_of_the_cpu(part):
     compared = 0
     for seed in range(part, size(160, 8_000), 4):
-        op, sample, layout, _ = drawn(10**6 + seed)
+        rng = np.random.default_rng([10**6 + seed, 91])
+        op = OPERATIONS[seed % len(OPERATIONS)]
+        sample, layout = drawn(op, rng)
         if op.name in ELSEWHERE or op.name in RANDOM or is_a_gradient(op) or "_forward" in op.name:
             continue  # halves of other operations are only ever given sizes that fit
         arguments = materialise(sample, seed=seed, device="interpret", layout=layout)
