@@ -52,7 +52,7 @@ class Training:
         self.schedule = tg.optim.lr_scheduler.ExponentialLR(self.optimizer, DECAY)
         self.order = tg.Generator().manual_seed(seed)
         data = TensorDataset(images[:-test], labels[:-test])
-        self.batches = DataLoader(data, BATCH, shuffle=True, generator=self.order)
+        self.batches = DataLoader(data, BATCH, shuffle=True, drop_last=True, generator=self.order)
         self.seen = images[:-test].to(device), labels[:-test].to(device)
         self.unseen = images[-test:].to(device), labels[-test:].to(device)
         self.losses: list[float] = []  # of each step

@@ -228,3 +228,14 @@ def test_wrong_shapes_are_named():
         pool = pooling.max_pool2d_choice if module is cpu else cuda.max_pool2d
         with pytest.raises(RuntimeError, match="max_pool2d: padding"):
             pool(lift(x), 2, 2, 2)
+
+
+@pytest.mark.parametrize("n, channels, filters", [(0, 3, 4), (2, 0, 4), (2, 3, 0)])
+def test_convolutions_of_nothing_are_zeros_with_gradients_of_zeros(n, channels, filters, device):
+    x = tg.rand(n, channels, 5, 5, device=device, requires_grad=True)
+    w = tg.rand(filters, channels, 3, 3, device=device, requires_grad=True)
+    out = tg.nn.functional.conv2d(x, w)
+    assert out.shape == (n, filters, 3, 3) and not out.detach().cpu().numpy().any()
+    out.sum().backward()
+    for t in (x, w):
+        assert t.grad.shape == t.shape and not t.grad.cpu().numpy().any()

@@ -208,3 +208,10 @@ def test_median_and_quantile():
     assert found.indices.tolist() == [2, 1] and math.isnan(found.values[1].item())
     assert x[0].quantile(0.5).item() == 2.5
     assert tg.quantile(x[0], tg.tensor([0.0, 1.0])).tolist() == [1.0, 4.0]
+
+
+@pytest.mark.parametrize("dim", [0, 1, (0, 1)])
+def test_sums_of_no_elements_are_zeros(dim, device):
+    for shape in ((127, 0), (0, 127)):
+        x = tg.rand(*shape, device=device)
+        np.testing.assert_array_equal(x.sum(dim).cpu().numpy(), np.zeros(shape).sum(dim))

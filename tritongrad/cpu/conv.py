@@ -99,7 +99,7 @@ class Plan:
         self._cut(batch, size[0])
 
     def _cut(self, batch: int, height: int) -> None:
-        lines = max(BLOCK // (math.prod(self.rows) * self.spread.line), 1)
+        lines = max(BLOCK // max(math.prod(self.rows) * self.spread.line, 1), 1)
         self.images = min(max(lines // height, 1), max(batch, 1))
         self.height = -(-height // -(-height // lines))  # lines of a job, as even as may be
         self.jobs: list[Job] = [
@@ -185,6 +185,8 @@ class Rows:
 def conv2d(x, w, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=1):
     """out[n, o, h, ..] = sum over c, r, s of x[n, c, h * stride - padding + r * dilation, ..] w"""
     plan = plan_of("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    if not plan.flop:
+        return np.zeros((len(x), w.shape[0], *plan.spread.size), x.dtype)
     out = empty((len(x), w.shape[0], *plan.spread.size), x.dtype)
     weight = by_taps(w, groups)
 
@@ -202,6 +204,8 @@ def conv2d(x, w, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=1)
 def conv2d_grad_weight(g, x, w_shape, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of conv2d's weight, for the gradient g of its result."""
     plan = plan_of("conv2d", x.shape, tuple(w_shape), stride, padding, dilation, groups)
+    if not plan.flop:
+        return np.zeros(w_shape, x.dtype)
     jobs = len(plan.jobs)
     chunks = max(min(CHUNKS, jobs), 1)
     totals = np.zeros((chunks, *plan.rows, plan.filters), wide_dtype(x.dtype))
@@ -220,6 +224,8 @@ def conv2d_grad_weight(g, x, w_shape, stride=1, padding=0, dilation=1, groups=1)
 def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of conv2d's input: every patch's gradient added where the patch was cut out."""
     plan = plan_of("conv2d", tuple(x_shape), w.shape, stride, padding, dilation, groups)
+    if not plan.flop:
+        return np.zeros(x_shape, g.dtype)
     reach = [d * (k - 1) - p for d, k, p in zip(
         pair(dilation), w.shape[2:], plan.spread.padding, strict=True)]  # fmt: skip
     if plan.spread.stride == (1, 1) and min(reach) >= 0:

@@ -45,7 +45,7 @@ def max_pool2d_choice(x, kernel, stride=None, padding=0, dilation=1, ceil_mode=F
     """
     windows = pool_geometry("max_pool2d", x.shape, kernel, stride, padding, dilation, ceil_mode)
     size, kernel = windows[:2]
-    planes = x.reshape(-1, *x.shape[-2:])
+    planes = x.reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
     out = empty((len(planes), *size), x.dtype)
     tap = empty(out.shape, np.dtype(np.uint8 if math.prod(kernel) < 256 else np.int16))
 

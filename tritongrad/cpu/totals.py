@@ -33,6 +33,8 @@ def total(x: Array, dim: tuple, keepdim: bool = False) -> Array:
     """The sum over dims in float64, in an order that the shape alone decides."""
     if len(dim) == x.ndim:
         return _full(x).reshape((1,) * x.ndim) if keepdim else _full(x)
+    if not x.size:
+        return add(x.astype(FLOAT64), dim, None, None, keepdim)
     if len(dim) == 1 and x.size <= BLOCK and x.shape[dim[0]] < GROUP:
         after = math.prod(x.shape[dim[0] + 1 :])
         if after > 1 or dim[0] == x.ndim - 1:  # what _columns and _rows come to
