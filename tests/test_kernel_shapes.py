@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hunt_kernels import sizes_in
 from hunt_size import size
 
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
