@@ -47,7 +47,7 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     target = out.reshape(-1)
     step = n if isinstance(kernel, np.ufunc) else WIDE if direct else BLOCK
     if slow_with_number(kernel, arrays):
-        flat = [a if a.ndim else np.full(min(n, WIDE), a) for a in flat]
+        flat = [a if a.ndim else block_of(a.tobytes(), a.dtype)[:n] for a in flat]
         step = WIDE
 
     def work(i: int, j: int) -> None:
@@ -64,6 +64,12 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     else:
         team().run(work, cuts(n, BLOCK))
     return out
+
+
+@functools.lru_cache(maxsize=4)
+def block_of(number: bytes, dtype: np.dtype) -> np.ndarray:
+    """A block full of one number, given by its bytes: 0.0 and -0.0 are two."""
+    return np.full(WIDE, np.frombuffer(number, dtype)[0])
 
 
 def part(a: np.ndarray, start: int, end: int, n: int) -> np.ndarray:

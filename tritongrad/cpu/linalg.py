@@ -3,6 +3,7 @@
 Shapes and dtypes were checked by the declarations (ops/linalg.py).
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -15,7 +16,7 @@ from .team import cuts, team
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 TINY = 1 << 18  # products of numbers: below, OpenBLAS takes one thread by itself
 SHARED = 12_000_000  # from here the team, whose threads take 50 us to wake, is worth its while
-STEP = 192  # rows and columns are cut at multiples: no element meets another inner loop
+STEP = 96  # rows and columns are cut at multiples: no element meets another inner loop
 EXACT = {4: 2**24, 8: 2**53}  # integers up to here are exact in a float of so many bytes
 
 
@@ -79,9 +80,10 @@ def multiply_shared(input, other, out):
 
 
 def shares(n):
-    """[0, n) in one part a thread, cut at multiples of STEP; what is over goes to the last."""
-    parts = cuts(n - n % STEP, STEP)
-    return [*parts[:-1], (parts[-1][0], n)]
+    """[0, n) in one part a thread, each of 2 STEP at least and cut at multiples of STEP."""
+    count = min(team().n, n // (2 * STEP))
+    ends = [n // STEP * k // count * STEP for k in range(count)]
+    return list(itertools.pairwise([*ends, n]))
 
 
 def multiply_batches(input, other):
