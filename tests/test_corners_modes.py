@@ -75,3 +75,10 @@ def test_arrays_of_numpy_are_operands():
     x = leaf(1.0, 2.0)
     assert (x * np.array([3.0, 4.0])).tolist() == [3.0, 8.0]
     assert tg.add(x, np.array([3.0, 4.0])).tolist() == [4.0, 6.0]
+
+
+def test_scalars_of_numpy_are_operands():
+    x = leaf(1.0, 2.0)
+    assert (x * np.float64(3.0)).tolist() == [3.0, 6.0]
+    assert tg.add(x, np.float32(0.5)).tolist() == [1.5, 2.5]
+    assert (x.float() * np.float32(2.0)).dtype == tg.float32
