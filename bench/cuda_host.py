@@ -129,28 +129,10 @@ def tritons_own(x: Any) -> Callable:
     return lambda: vector_add[grid](x, x, x, n, **options)
 
 
-def tutorial_step() -> Callable:
-    """One step of the tutorial's two layers, with sizes that nobody waits for."""
-    import tritongrad as tg
-
-    x, y = tg.randn(8, 16, device="cuda"), tg.randn(8, 4, device="cuda")
-    w1 = tg.randn(16, 8, device="cuda", requires_grad=True)
-    w2 = tg.randn(8, 4, device="cuda", requires_grad=True)
-
-    def step() -> None:
-        loss = (x.mm(w1).clamp(min=0).mm(w2) - y).pow(2).sum()
-        loss.backward()
-        with tg.no_grad():
-            for w in (w1, w2):
-                w -= 1e-6 * w.grad
-                w.grad.zero_()
-
-    return step
-
-
 def measure() -> dict[str, Any]:
     """us of every operation, recorded and not, and of what they consist of."""
     import tritongrad as tg
+    from bench.gpu.training import training_step
 
     x, y = (tg.randn(SHAPE, device="cuda") for _ in range(2))
     v, w = (tg.randn(SHAPE, device="cuda", requires_grad=True) for _ in range(2))
@@ -166,7 +148,7 @@ def measure() -> dict[str, Any]:
         calls[name] = lambda f=f: f(x, y)
         calls[f"{name}, recorded"] = lambda f=f: f(v, w)
     found = times(calls)
-    step = min(timeit.repeat(tutorial_step(), number=50, repeat=8)) / 50 * 1e6
+    step = min(timeit.repeat(training_step(tg, (8, 16, 8, 4))[0], number=50, repeat=8)) / 50 * 1e6
     rows = {n: {"recorded": found[f"{n}, recorded"], "not": found[n]} for n in OPERATIONS}
     return {
         **{k: found[k] for k in ("plain", "allocate", "launch", "Triton")},

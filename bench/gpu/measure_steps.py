@@ -14,6 +14,7 @@ from typing import Any
 from bench.gpu.facts import rates
 from bench.gpu.measure import OURS, PEER, REHEARSAL, Rows, begin, rounds_of, said
 from bench.gpu.timing import against, copy_bandwidth, floors, ratio, summary
+from bench.gpu.training import training_step
 
 FLOPS, BYTES = 26.2e6, 1.75e6  # of the tutorial's step: five products, every array once
 LIMIT = 240  # seconds that one process may take to its first step
@@ -23,11 +24,10 @@ def tutorial(options: dict[str, Any]) -> Rows:
     """The tutorial's training step, eager and as a graph: time of a step from end to end."""
     libs = begin(options)
     import tritongrad as tg
-    from bench.gpu.probes_graphs import training_step
 
-    steps = {"eager": training_step()[0], "graphed": tg.cuda.graphed(training_step()[0])}
+    steps = {"eager": training_step(tg)[0], "graphed": tg.cuda.graphed(training_step(tg)[0])}
     if PEER in libs:
-        for name, make in (("torch eager", torch_step), ("torch graphed", torch_graph)):
+        for name, make in (("torch eager", torch_eager), ("torch graphed", torch_graph)):
             try:
                 steps[name] = make(libs[PEER])
             except Exception as error:
@@ -62,27 +62,14 @@ def wall_times(
     return wall
 
 
-def torch_step(torch: Any) -> Callable[[], Any]:
-    """PyTorch's step, written as ours is."""
-    x, y = torch.randn(64, 1000, device="cuda"), torch.randn(64, 10, device="cuda")
-    w1 = torch.randn(1000, 100, device="cuda", requires_grad=True)
-    w2 = torch.randn(100, 10, device="cuda", requires_grad=True)
-
-    def step() -> Any:
-        loss = (x.mm(w1).clamp(min=0).mm(w2) - y).pow(2).sum()
-        loss.backward()
-        with torch.no_grad():
-            for w in (w1, w2):
-                w.sub_(1e-6 * w.grad)
-                w.grad.zero_()
-        return loss.detach()
-
-    return step
+def torch_eager(torch: Any) -> Callable[[], Any]:
+    """PyTorch's step as it is."""
+    return training_step(torch)[0]
 
 
 def torch_graph(torch: Any) -> Callable[[], Any]:
     """PyTorch's step captured by hand, as its manual says."""
-    step = torch_step(torch)
+    step = torch_eager(torch)
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bench.gpu.probes import Answer, blank, probe, up
 from bench.gpu.timing import device_times, host_times, summary
-
-
-def training_step(seed: int = 0) -> tuple[Callable[[], Any], tuple]:
-    """The tutorial's step on the GPU, forward, backward and update; and its parameters."""
-    import tritongrad as tg
-
-    tg.manual_seed(seed)
-    x, y = tg.randn(64, 1000, device="cuda"), tg.randn(64, 10, device="cuda")
-    w1 = tg.randn(1000, 100, device="cuda", requires_grad=True)
-    w2 = tg.randn(100, 10, device="cuda", requires_grad=True)
-
-    def step() -> Any:
-        loss = (x.mm(w1).clamp(min=0).mm(w2) - y).pow(2).sum()
-        loss.backward()
-        with tg.no_grad():
-            for w in (w1, w2):
-                w.sub_(1e-6 * w.grad)
-                w.grad.zero_()  # type: ignore[union-attr]
-        return loss.detach()
-
-    return step, (w1, w2)
+from bench.gpu.training import training_step
 
 
 @probe("Does a captured training step give the bits of the eager one over 50 replays?")
 def capture_replay() -> Answer:
     import tritongrad as tg
 
-    eager, one = training_step()
-    step, two = training_step()
+    eager, one = training_step(tg)
+    step, two = training_step(tg)
     graphed = tg.cuda.graphed(step)
     losses: dict[str, list[float]] = {"eager": [], "graphed": []}
     for _ in range(50):
@@ -59,7 +38,7 @@ def memory_of_a_graph() -> Answer:
 
     tg.cuda.empty_cache()
     start = tg.cuda.memory_allocated()
-    step, parameters = training_step()
+    step, parameters = training_step(tg)
     graphed = tg.cuda.graphed(step, warmup=2)
     first = [graphed().item() for _ in range(4)]
     other = [
