@@ -11,19 +11,10 @@ import pytest
 import tritongrad as tg
 from tritongrad import calling, inplace
 from tritongrad.autograd.record import RESULT
-from tritongrad.op import REGISTRY, op
+from tritongrad.op import REGISTRY
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="no Triton")
 elsewhere = [needs_triton, pytest.mark.triton]
-
-
-@pytest.fixture
-def declared():
-    """Declare operations; they are forgotten afterwards."""
-    before = dict(REGISTRY)
-    yield op
-    REGISTRY.clear()
-    REGISTRY.update(before)
 
 
 def twice(input: tg.Tensor, times: int = 2):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import signal
 import threading
 
 import numpy as np
 import pytest
+from forks import holds_in_a_child
 
 import tritongrad as tg
 from tritongrad.cpu import large, losses, nn, norm, rows, team, totals
@@ -130,22 +129,11 @@ def test_a_forked_child_reduces_with_a_team_of_its_own(count):
     array = normal(700, 1000)
     names = ["sum", "sum dim 0", "softmax", "layer_norm", "cross_entropy"]
     want = [bytes_of(n, array) for n in names]  # the parent's team has run
-    gc.collect()
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        answer = b"wrong"
-        signal.alarm(30)  # a child that waits for threads it has not got ends
-        try:
-            if [bytes_of(n, array) for n in names] == want and tg.get_num_threads() == 3:
-                answer = b"right"
-        finally:
-            os.write(writer, answer)
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        assert pipe.read() == b"right"
-    os.waitpid(child, 0)
+
+    def same() -> bool:
+        return [bytes_of(n, array) for n in names] == want and tg.get_num_threads() == 3
+
+    assert holds_in_a_child(same, 30)
 
 
 def test_what_another_thread_exports_keeps_its_values():

@@ -157,15 +157,7 @@ def _ternary(operation: Op) -> Callable:
         result = plan(a, other, third)
         if result is None:
             return _elsewhere(operation, args)
-        t = new(registry.Tensor)
-        t._array = result
-        t._node = None
-        if not off or state.recording:
-            if input._node is not None:
-                t._node = trace_one(operation, input, result, t, args)
-        elif state.inference:
-            t._version = INFERENCE
-        return t
+        return _recorded(operation, input, result, args)
 
     return entry
 
@@ -192,12 +184,17 @@ def _unary_elsewhere(operation: Op, input: Any, a: Any) -> Any:
     result = None if plan is None else plan(a)
     if result is None:
         return _elsewhere(operation, (input,))
+    return _recorded(operation, input, result)
+
+
+def _recorded(operation: Op, input: Any, result: Any, args: tuple = ()) -> Any:
+    """The tensor of what an operation on one tensor of a device made, and on numbers after it."""
     t = new(registry.Tensor)
     t._array = result
     t._node = None
     if not off or state.recording:
         if input._node is not None:
-            t._node = trace_one(operation, input, result, t)
+            t._node = trace_one(operation, input, result, t, args)
     elif state.inference:
         t._version = INFERENCE
     return t
