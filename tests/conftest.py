@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from types import SimpleNamespace
 
 import pytest
 
 os.environ["TRITONGRAD_POISON"] = "1"  # fresh memory of `interpret` is nan: what is skipped shows
 
+import tritongrad as tg
 from tritongrad.op import REGISTRY, op
 from tritongrad.testing import devices
 
@@ -22,6 +24,24 @@ def declared():
     yield op
     REGISTRY.clear()
     REGISTRY.update(before)
+
+
+@pytest.fixture
+def no_grad_elsewhere():
+    """While the test runs, another thread is in no_grad()."""
+    inside, done = threading.Event(), threading.Event()
+
+    def other():
+        with tg.no_grad():
+            inside.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(10)
+    yield
+    done.set()
+    thread.join()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
