@@ -103,7 +103,7 @@ def launch_alone(x: Any) -> Callable:
         if call(config, function, params, 0)[0]:
             raise RuntimeError("cuLaunchKernelEx failed")
 
-    launch.keep = keep  # type: ignore[attr-defined]  (a function has any)
+    launch.keep = keep
     return launch
 
 

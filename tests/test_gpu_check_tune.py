@@ -91,7 +91,7 @@ def test_a_trial_changes_the_table_for_its_own_time_only(no_tuned):
     tile, before = Tile(64, 128, 64, 4, 2), {H200: dict(no_tuned[H200])}
     with tune.trying(H200, "half", tile):
         assert tiles.product_tiles(H200, "half") == (tile, tile)
-        assert not tune.linalg.fits_tma(None, None, None)  # type: ignore[arg-type]
+        assert not tune.linalg.fits_tma(None, None, None)
     with pytest.raises(ValueError, match="x"), tune.trying("other", "softmax half", Rows(1024, 4)):
         raise ValueError("x")
     assert no_tuned == before and tiles.product_tiles(H200, "half")[0].cols == 64

@@ -16,8 +16,8 @@ def publish(entry: Callable, operation: Any) -> Callable:
     """Give a public function its operation and `vjp`."""
     if operation.entry is None:  # others may lead to it too: a front's other call forms
         operation.entry = entry
-    entry.op = operation  # type: ignore[attr-defined]  (functions take attributes)
-    entry.vjp = operation.vjp  # type: ignore[attr-defined]
+    entry.op = operation
+    entry.vjp = operation.vjp
     return entry
 
 
@@ -103,7 +103,7 @@ def out_of_memory(name: str, error: MemoryError) -> MemoryError:
 
 def device_mismatch(name: str, args: Sequence) -> RuntimeError:
     """The error for arguments on different devices."""
-    devices = sorted({str(a.device) for a in args if isinstance(a, Variable)})  # type: ignore[attr-defined]
+    devices = sorted({str(a.device) for a in args if isinstance(a, Variable)})
     return RuntimeError(
         f"{name}: expected all tensors to be on the same device, but found at least two, "
         f"{' and '.join(devices)}: move one with .to(device)"

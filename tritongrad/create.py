@@ -22,7 +22,7 @@ def finish(array: Any, requires_grad: bool, pin_memory: bool = False) -> Tensor:
     """A new leaf around an array, or around its copy in page-locked memory."""
     t = wrap(array)
     if pin_memory:
-        t = t.pin_memory()  # type: ignore[attr-defined]  (Tensor has it)
+        t = t.pin_memory()
     if state.inference:
         t._version = INFERENCE
     return t.requires_grad_() if requires_grad else t
@@ -92,7 +92,7 @@ def tensor(
     elif array is data or isinstance(data, Variable) or array.base is not None:
         array = array.copy()
     if isinstance(data, Variable) and device is None:
-        return finish(move(array, data.device), requires_grad, pin_memory)  # type: ignore[attr-defined]
+        return finish(move(array, data.device), requires_grad, pin_memory)
     return finish(move(array, as_device(device)), requires_grad, pin_memory)
 
 
@@ -125,7 +125,7 @@ def array_of(data: Any, name: str, dtype: Any = None) -> Any:
 def _plain(data: Any) -> Any:
     """Nested lists with every tensor in them as Python values."""
     if isinstance(data, Variable):
-        return data.tolist()  # type: ignore[attr-defined]
+        return data.tolist()
     if isinstance(data, (list, tuple, range)):
         return [_plain(x) for x in data]
     return data
@@ -174,7 +174,7 @@ def ones(*size, dtype=None, device=None, requires_grad=False, pin_memory=False):
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of one value; the dtype follows the value if none is given."""
     if isinstance(fill_value, Variable):
-        fill_value = fill_value.item()  # type: ignore[attr-defined]
+        fill_value = fill_value.item()
     if dtype is None:
         dtype = type(fill_value) if isinstance(fill_value, (bool, int)) else None
     return _filled("full", (size,), fill_value, dtype, device, requires_grad, pin_memory)

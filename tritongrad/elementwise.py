@@ -79,11 +79,7 @@ def _unary(operation: Op) -> Callable:
             kernel = operation.cpu
         try:
             result = shared_quiet(kernel, a) if a.size < LARGE else quiet(large_map, kernel, a)
-        except (
-            RuntimeError,
-            TypeError,
-            MemoryError,
-        ):  # a busy context, or floats where there may be none
+        except (RuntimeError, TypeError, MemoryError):  # a busy context, or a float that may not be
             return run(operation, (input,))
         if type(result) is not ndarray:
             result = np.asarray(result)

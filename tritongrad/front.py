@@ -32,7 +32,7 @@ def front(entry: Callable | None = None) -> Callable[[Callable], Callable[..., A
                 blame(error, function.__name__, parameters, args, kwargs)
                 raise
 
-        return public if entry is None else publish(public, entry.op)  # type: ignore[attr-defined]
+        return public if entry is None else publish(public, entry.op)
 
     return declare
 

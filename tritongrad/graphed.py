@@ -117,7 +117,7 @@ class Replayed:
                     f"{NAME}: argument {i} was recorded as {_kind(place)}, got {_kind(arg)}; "
                     "record another callable for it"
                 )
-            if arg.requires_grad and not place.requires_grad:  # type: ignore[attr-defined]
+            if arg.requires_grad and not place.requires_grad:
                 raise ValueError(
                     f"{NAME}: argument {i} requires a gradient and the one recorded did not; "
                     "use requires_grad=True in sample_args, or detach() it"

@@ -66,7 +66,7 @@ def version(package: str) -> str:
 def blas() -> str:
     """The library behind NumPy's matrix products."""
     try:
-        used = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+        used = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     except (KeyError, TypeError):
         return "BLAS unknown"
     return f"{used.get('name', 'BLAS')} {used.get('version', '')}".strip()

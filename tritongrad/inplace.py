@@ -28,7 +28,7 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
     another shape, a dtype that cannot be stored.
     `write(array, *args)` stores the result directly; without it, it is computed and copied.
     """
-    operation: Op = entry.op  # type: ignore[attr-defined]
+    operation: Op = entry.op
     name = operation.name + "_"
     quick = _quick_writer(operation, write)
 
@@ -52,8 +52,8 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
 
     method.__name__ = name
     method.__doc__ = f"In-place form of `{operation.name}`: the result replaces input's values."
-    method.__wrapped__ = operation.function  # type: ignore[attr-defined]  (shown by inspect)
-    method.op = operation  # type: ignore[attr-defined]
+    method.__wrapped__ = operation.function
+    method.op = operation
     return method
 
 

@@ -70,7 +70,7 @@ class Generator:
         """Go where get_state() was."""
         if not isinstance(state, Variable) or state._array.shape != (16,):
             raise RuntimeError("set_state: expected what get_state() returned, 16 bytes of uint8")
-        words = np.ascontiguousarray(state._host()).view(np.uint64)  # type: ignore[attr-defined]
+        words = np.ascontiguousarray(state._host()).view(np.uint64)
         with self._lock:
             self._seed, self.offset = int(words[0]), int(words[1])
         return self

@@ -114,7 +114,7 @@ def put(self, at, value, accumulate=False):
 def setitem(self, at, value):
     """self[at] = value, with the history of both."""
     if isinstance(at, Variable) and at._array.dtype.kind == "b" and _fills(self, at, value):
-        mask = at.reshape(at._array.shape + (1,) * (self._array.ndim - at._array.ndim))  # type: ignore[attr-defined]
+        mask = at.reshape(at._array.shape + (1,) * (self._array.ndim - at._array.ndim))
         args = masks.masked_fill.op.function(self, mask, value)
         run_inplace(masks.masked_fill.op, "setitem", args, _masked_fill)
         return

@@ -31,7 +31,7 @@ def cases(device: str) -> list[Any]:
     found: list[Any] = []
     for name in FILES:
         module = importlib.import_module(name)
-        module.up = up  # type: ignore[attr-defined]
+        module.up = up  # type: ignore[attr-defined]  (made for this)
         found += module.CASES
     return found + own_cases.cases(up, device)
 

@@ -19,9 +19,9 @@ def check_grad(t: Any, value: Any) -> None:
     if value is t:
         raise RuntimeError("can't assign Variable as its own grad")
     for what, mine, its in (
-        ("size", tuple(t.shape), tuple(value.shape)),  # type: ignore[attr-defined]
-        ("type", t.dtype, value.dtype),  # type: ignore[attr-defined]
-        ("device", t.device, value.device),  # type: ignore[attr-defined]
+        ("size", tuple(t.shape), tuple(value.shape)),
+        ("type", t.dtype, value.dtype),
+        ("device", t.device, value.device),
     ):
         if mine != its:
             raise RuntimeError(f"assigned grad has data of a different {what}: {its}, not {mine}")

@@ -87,7 +87,7 @@ def _check_gradient(name: str, index: int, g: Any, edge: Any) -> None:
     if isinstance(edge, Variable) and type(edge._array) is not type(g._array):
         raise RuntimeError(
             f"Function {name} returned an invalid gradient at index {index} - expected device "
-            f"{edge.device} but got {g.device}"  # type: ignore[attr-defined]
+            f"{edge.device} but got {g.device}"
         )
 
 

@@ -79,10 +79,7 @@ def _run(name: str, func: Callable, inputs: Any) -> tuple[list, Any]:
     for i, t in enumerate(given):
         if not isinstance(t, Variable):
             raise TypeError(f"{name}: inputs must be Tensors, got {type(t).__name__} at {i}")
-    args = [
-        t.reshape(t.shape) if t.requires_grad else t.detach().requires_grad_()  # type: ignore[attr-defined]
-        for t in given
-    ]
+    args = [t.reshape(t.shape) if t.requires_grad else t.detach().requires_grad_() for t in given]
     outputs = func(*args)
     for o in outputs if isinstance(outputs, (tuple, list)) else (outputs,):
         if not isinstance(o, Variable):

@@ -85,7 +85,7 @@ def _sequence(inputs: Any) -> tuple:
 
 
 def _is_wanted(t: Any) -> bool:
-    return isinstance(t, Variable) and t.requires_grad  # type: ignore[attr-defined]
+    return isinstance(t, Variable) and t.requires_grad
 
 
 def _outputs(func: Callable, inputs: Sequence) -> list:

@@ -23,7 +23,7 @@ def number(x: object) -> float | None:
 
 def into(kernel: Callable) -> Callable:
     """Mark a kernel that takes `out`, as ufuncs do: it has no need of temporaries."""
-    kernel.into = True  # type: ignore[attr-defined]  (functions take attributes)
+    kernel.into = True
     return kernel
 
 

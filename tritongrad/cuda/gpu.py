@@ -164,7 +164,7 @@ class CudaDevice(Device):
         return True
 
     @property
-    def capturing(self) -> bool:  # type: ignore[override]  (it changes, and differs by thread)
+    def capturing(self) -> bool:
         """Whether what this thread queues is recorded into a graph: nothing can be read then."""
         return here.lanes.get(self, self.lane).capture is not None
 

@@ -13,7 +13,7 @@ class Gate(Function):
     """The tensors themselves; in backward, `passing` sees their gradients, to change them."""
 
     @staticmethod
-    def forward(ctx: Any, passing: Callable, *tensors: Any) -> tuple:  # type: ignore[override]
+    def forward(ctx: Any, passing: Callable, *tensors: Any) -> tuple:
         ctx.passing = passing
         return tuple(t.view_as(t) for t in tensors)
 
@@ -73,7 +73,7 @@ class Watch:
 
 
 def _records(value: Any) -> bool:
-    return isinstance(value, Variable) and value.requires_grad  # type: ignore[attr-defined]
+    return isinstance(value, Variable) and value.requires_grad
 
 
 def _spread(grads: tuple, at: tuple, count: int) -> tuple:

@@ -88,7 +88,7 @@ class Stateful:
         device = kwargs.pop("device", None)
         for a in args:
             if isinstance(a, Variable):
-                device, floating = a.device, a.dtype  # type: ignore[attr-defined]
+                device, floating = a.device, a.dtype
             elif isinstance(a, dtype):
                 floating = a
             elif not isinstance(a, bool):

@@ -101,8 +101,8 @@ def scatter(input: Tensor, dim, index: Tensor, src=None, value=None):
         return input, dim, index, number_of("scatter", src, input._array.dtype)
     if src._array.dtype != input._array.dtype:
         raise RuntimeError(
-            f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and "  # type: ignore[attr-defined]
-            f"{src.dtype}: use .to(dtype)"  # type: ignore[attr-defined]
+            f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and "
+            f"{src.dtype}: use .to(dtype)"
         )
     return input, dim, index, src
 
@@ -258,7 +258,7 @@ def index_put(input: Tensor, indices, values, accumulate=False):
     if isinstance(values, Variable) and values._array.dtype != input._array.dtype:
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
-            f"{input.dtype} for the destination and {values.dtype} for the source."  # type: ignore[attr-defined]
+            f"{input.dtype} for the destination and {values.dtype} for the source."
         )
     return input, checked_picks("index_put", input, picks or (), input, values), values, accumulate
 

@@ -169,11 +169,11 @@ def repeat_interleave(input, repeats, dim=None, output_size=None):
     shape = input._array.shape
     dim = check_dim("repeat_interleave", dim, len(shape))
     if isinstance(repeats, Variable) and repeats._array.size == 1:
-        repeats = repeats.item()  # type: ignore[attr-defined]
+        repeats = repeats.item()
     if not isinstance(repeats, (Variable, tuple, list)):
         wide = expand(input.unsqueeze(dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
         return reshape(wide, (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]))
-    times = repeats._host() if isinstance(repeats, Variable) else np.asarray(repeats)  # type: ignore[attr-defined]
+    times = repeats._host() if isinstance(repeats, Variable) else np.asarray(repeats)
     if times.shape != (shape[dim],):
         raise RuntimeError(
             "repeat_interleave: repeats must have the same size as input along dim, but got "

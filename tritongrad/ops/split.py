@@ -34,8 +34,8 @@ def _views(one: Any) -> Callable:
         def cut(*args: Any, **kwargs: Any) -> tuple:
             if "axis" in kwargs:
                 kwargs["dim"] = kwargs.pop("axis")
-            canonical = entry.op.function(*args, **kwargs)  # type: ignore[attr-defined]
-            parts = apply(entry.op, canonical)  # type: ignore[attr-defined]
+            canonical = entry.op.function(*args, **kwargs)
+            parts = apply(entry.op, canonical)
             if state.inference:
                 return parts
             input, dim = canonical[0], canonical[-1]
@@ -132,7 +132,7 @@ def tensor_split(input, indices_or_sections: Any, dim=0):
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, got 0 dims")
     n = shape[check_dim("tensor_split", dim, len(shape))]
     if isinstance(indices_or_sections, Variable) and indices_or_sections._array.ndim:
-        indices_or_sections = indices_or_sections.tolist()  # type: ignore[attr-defined]
+        indices_or_sections = indices_or_sections.tolist()
     if not isinstance(indices_or_sections, (tuple, list)):
         sections: Any = indices_or_sections
         count = index(sections)

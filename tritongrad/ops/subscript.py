@@ -98,7 +98,7 @@ def _item(name: str, item: Any) -> Any:
 def _values(item: Any) -> Any:
     """Nested lists with every tensor in them as Python values."""
     if isinstance(item, Variable):
-        return item.tolist()  # type: ignore[attr-defined]
+        return item.tolist()
     return [_values(i) for i in item] if isinstance(item, (list, tuple, range)) else item
 
 

@@ -44,5 +44,5 @@ def scalar_value(name: str, input: Any, value: Any) -> Any:
             f"{value._array.ndim} dimensions (shape {list(value._array.shape)})"
         )
     if type(value._array) is not type(input._array):
-        value = value.to(input.device)  # type: ignore[attr-defined]  (a Tensor)
+        value = value.to(input.device)
     return without_history(value, dtype)

@@ -25,7 +25,7 @@ class LambdaLR(LRScheduler):
     ) -> None:
         groups = len(optimizer.param_groups)
         own = isinstance(lr_lambda, (list, tuple))
-        self.lr_lambdas = list(lr_lambda) if own else [lr_lambda] * groups  # type: ignore[arg-type]
+        self.lr_lambdas = list(lr_lambda) if own else [lr_lambda] * groups
         if len(self.lr_lambdas) != groups:
             raise ValueError(f"Expected {groups} lr_lambdas, but got {len(self.lr_lambdas)}")
         super().__init__(optimizer, last_epoch)

@@ -26,7 +26,7 @@ class ReduceLROnPlateau:
             raise ValueError(f"threshold mode {threshold_mode} is unknown!")
         groups = len(optimizer.param_groups)
         several = isinstance(min_lr, (list, tuple))
-        self.min_lrs = list(min_lr) if several else [min_lr] * groups  # type: ignore[arg-type]
+        self.min_lrs = list(min_lr) if several else [min_lr] * groups
         if len(self.min_lrs) != groups:
             raise ValueError(f"expected {groups} min_lrs, got {len(self.min_lrs)}")
         self.optimizer = optimizer

@@ -74,7 +74,7 @@ def mapped(change: Callable, data: Any) -> Any:
     if isinstance(data, Mapping):
         return _like(data, {k: mapped(change, v) for k, v in data.items()})
     if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(mapped(change, v) for v in data))  # type: ignore[call-arg]  # a record
+        return type(data)(*(mapped(change, v) for v in data))
     if isinstance(data, (tuple, list)):
         return type(data)(mapped(change, v) for v in data)
     return change(data)

@@ -114,7 +114,7 @@ def _pin(value: Any) -> Any:
     from tritongrad import cuda
     from tritongrad.autograd.variable import wrap
 
-    if not cuda.is_available() or value.device.type != "cpu":  # type: ignore[attr-defined]
+    if not cuda.is_available() or value.device.type != "cpu":
         return value
     from tritongrad.cuda.pinned import pin
 
