@@ -127,6 +127,8 @@ WRITES = [
     row("an int minus 0.5", refused([1], tg.int64, lambda x, t: x.sub_(0.5))),
     row("an int divided", refused([4], tg.int64, lambda x, t: x.div_(2))),
     row("a bool plus 1", refused([True], tg.bool, lambda x, t: x.add_(1))),
+    ("an int to a negative power in place",
+     lambda t: after(t, [2], tg.int64, lambda x: x.pow_(t([-1], tg.int64)))[:2], ["refused", [2]]),
     row("an int plus floats", refused([1], tg.int64, lambda x, t: x.add_(t([0.5])))),
     row("an expanded target", refused([1.0], tg.float32, lambda x, t: x.expand(3).add_(1))),
     ("int8 plus an int64 wraps", lambda t: t([127], tg.int8).add_(t([1], tg.int64)), [-128]),

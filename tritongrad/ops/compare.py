@@ -7,7 +7,8 @@ import numpy as np
 from tritongrad.elementwise import elementwise
 from tritongrad.samples import Bools, Ints, Rand, binary, unary
 
-from .elementwise import _not_zero, _whole, _zeros
+from .elementwise import _zeros
+from .refusals import not_zero, whole
 
 PAIRS = [*binary(), (Ints((3, 4)), Ints((4,))), (Ints((3, 4)), 1)]
 TRUTHS = [(Bools((3, 4)), Bools((4,))), (Ints((3, 4)), Bools(())), (Rand((0, 2)), Rand((2,)))]
@@ -85,24 +86,22 @@ def isfinite(input):
     """Whether it is neither infinite nor nan."""
 
 
-@elementwise(cpu=np.bitwise_and, samples=WHOLE, check=_whole("bitwise_and"))
+@elementwise(cpu=np.bitwise_and, samples=WHOLE, check=whole("bitwise_and"))
 def bitwise_and(input, other):
     """input & other"""
 
 
-@elementwise(cpu=np.bitwise_or, samples=WHOLE, check=_whole("bitwise_or"))
+@elementwise(cpu=np.bitwise_or, samples=WHOLE, check=whole("bitwise_or"))
 def bitwise_or(input, other):
     """input | other"""
 
 
-@elementwise(cpu=np.bitwise_xor, samples=WHOLE, check=_whole("bitwise_xor"))
+@elementwise(cpu=np.bitwise_xor, samples=WHOLE, check=whole("bitwise_xor"))
 def bitwise_xor(input, other):
     """input ^ other"""
 
 
-@elementwise(
-    cpu=np.invert, samples=[(Bools((3, 4)),), (Ints((2, 3)),)], check=_whole("bitwise_not")
-)
+@elementwise(cpu=np.invert, samples=[(Bools((3, 4)),), (Ints((2, 3)),)], check=whole("bitwise_not"))
 def bitwise_not(input):
     """~input"""
 
@@ -131,7 +130,7 @@ for _step in (floor, ceil, round, trunc):
     _step.vjp(input=lambda g: _zeros(g))
 
 
-@elementwise(cpu=np.floor_divide, samples=DIVISORS, check=_not_zero)
+@elementwise(cpu=np.floor_divide, samples=DIVISORS, check=not_zero)
 def floor_divide(input, other):
     """The quotient, rounded down."""
 
@@ -139,7 +138,7 @@ def floor_divide(input, other):
 floor_divide.vjp(input=lambda g: _zeros(g), other=lambda g: _zeros(g))
 
 
-@elementwise(cpu=np.remainder, samples=DIVISORS, check=_not_zero)
+@elementwise(cpu=np.remainder, samples=DIVISORS, check=not_zero)
 def remainder(input, other):
     """What is left of input after division by other, with the sign of other (Python's %)."""
 
@@ -147,7 +146,7 @@ def remainder(input, other):
 remainder.vjp(input=lambda g: g, other=lambda g, input, other: -g * floor_divide(input, other))
 
 
-@elementwise(cpu=np.fmod, samples=DIVISORS, check=_not_zero)
+@elementwise(cpu=np.fmod, samples=DIVISORS, check=not_zero)
 def fmod(input, other):
     """What is left of input after division by other, with the sign of input (C's fmod)."""
 

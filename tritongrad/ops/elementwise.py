@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from tritongrad.dtype import BOOL, category, is_float
 from tritongrad.elementwise import elementwise
 from tritongrad.samples import Bools, Rand, binary, unary
+
+from .refusals import MINUS, no_bool, no_negative_exponent
 
 POSITIVE = unary(0.3, 3.0)
 
@@ -17,43 +17,6 @@ POSITIVE = unary(0.3, 3.0)
 def _zeros(g):
     """A gradient of zero, whatever g is (0 * inf is not)."""
     return g.new_zeros(g.shape)
-
-
-def _no_bool(text: str) -> Any:
-    def check(dtype: np.dtype, operands: list) -> None:
-        if dtype == BOOL:
-            raise RuntimeError(text)
-
-    return check
-
-
-_MINUS = "the `-` operator with bool tensors is not supported, use "
-
-
-def _whole(name: str) -> Any:
-    def check(dtype: np.dtype, operands: list) -> None:
-        if is_float(dtype):
-            raise RuntimeError(f"{name}: expects integer or bool tensors, got {dtype}")
-
-    return check
-
-
-def _seen(x: Any, test: Any) -> bool:
-    """Whether test holds for a number, or for some element of an array that the host can see."""
-    return bool(np.any(test(x))) if isinstance(x, (int, float, np.ndarray)) else False
-
-
-def _not_zero(dtype: np.dtype, operands: list) -> None:
-    """Integer division by a zero that the host can see raises, as Python's does."""
-    if category(dtype) < 2 and _seen(operands[1], lambda divisor: divisor == 0):
-        raise ZeroDivisionError("integer division or remainder by zero: the divisor contains a 0")
-
-
-def _no_negative_exponent(dtype: np.dtype, operands: list) -> None:
-    if category(dtype) < 2 and _seen(operands[1], lambda exponent: exponent < 0):
-        raise RuntimeError(
-            "pow: Integers to negative integer powers are not allowed: make one of them floating"
-        )
 
 
 @elementwise(cpu=np.add, samples=binary())
@@ -67,7 +30,7 @@ add.vjp(input=lambda g: g, other=lambda g: g)
 @elementwise(
     cpu=np.subtract,
     samples=binary(),
-    check=_no_bool(f"sub: {_MINUS}the `^` operator or `logical_xor()`"),
+    check=no_bool(f"sub: {MINUS}the `^` operator or `logical_xor()`"),
 )
 def sub(input, other):
     """Difference of every pair of elements; `alpha=` multiplies other."""
@@ -94,7 +57,7 @@ div.vjp(input=lambda g, other: g / other, other=lambda g, other, result: -g * (r
 
 @elementwise(
     samples=[*binary(0.3, 2.0, number=2), (Rand((3, 4)), 3), (2.0, Rand((3, 4)))],
-    check=_no_negative_exponent,
+    check=no_negative_exponent,
 )
 def pow(input, exponent):
     """input to the power of exponent; 0 ** 0 is 1 (C99's table of special values)."""
@@ -120,9 +83,7 @@ def _pow_exponent(g, input, exponent, result):
 pow.vjp(input=_pow_input, exponent=_pow_exponent)
 
 
-@elementwise(
-    cpu=np.negative, samples=unary(), check=_no_bool(f"neg: {_MINUS}`~` or `logical_not()`")
-)
+@elementwise(cpu=np.negative, samples=unary(), check=no_bool(f"neg: {MINUS}`~` or `logical_not()`"))
 def neg(input):
     """-x"""
 
@@ -219,7 +180,7 @@ abs.vjp(input=lambda g, input: g * input.sign())
 
 
 @elementwise(
-    cpu=np.sign, samples=unary(away=(0,)), check=_no_bool("sign: refuses bool: use .to(int64)")
+    cpu=np.sign, samples=unary(away=(0,)), check=no_bool("sign: refuses bool: use .to(int64)")
 )
 def sign(input):
     """-1, 0 or 1"""
