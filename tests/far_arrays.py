@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from kernel_cases import draw
 
 from tritongrad.cuda import interpreter
 from tritongrad.cuda.array import DeviceArray, InterpretArray
@@ -19,6 +20,13 @@ from tritongrad.cuda.seam import device_of, host_bytes
 from tritongrad.cuda.views import layout
 
 FAR = 2**31
+N = FAR + 1000
+ROWS, COLS = 32769, 65539  # more than FAR together
+LINES, WIDTH = 2**20 + 1, 2049
+I8, I64, F16 = (np.dtype(d) for d in (np.int8, np.int64, np.float16))
+END = draw(700, I8, 1, -40, 40)
+LINE = draw(WIDTH, F16, 2)
+Result = tuple[Any, Any, float]
 LAST = 3  # programs of a grid that run; all of a grid of few
 FEW = 64
 kept: list[np.ndarray] = []  # memory that views of the host may outlive, until the case has ended
@@ -98,3 +106,7 @@ def far(shape: Any, dtype: Any, end: Any = ()) -> DeviceArray:
     if end.size:
         host(out).reshape(-1)[-end.size :] = end
     return out
+
+
+def end_of(x: Any, count: int = 700) -> np.ndarray:
+    return host(x).reshape(-1)[-count:]

@@ -5,8 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import far_products
 import numpy as np
-from far_arrays import FAR, far, host
+from far_arrays import (
+    COLS,
+    END,
+    F16,
+    FAR,
+    I8,
+    I64,
+    LINE,
+    LINES,
+    ROWS,
+    WIDTH,
+    N,
+    Result,
+    end_of,
+    far,
+    host,
+)
 from kernel_cases import draw, up
 
 from tritongrad.cpu import random as host_random
@@ -15,7 +32,6 @@ from tritongrad.cuda import (
     copy,
     index,
     inplace,
-    linalg,
     nn,
     optim,
     random,
@@ -24,19 +40,6 @@ from tritongrad.cuda import (
     shape,
 )
 from tritongrad.cuda import elementwise as maps
-from tritongrad.cuda.launch import launch
-
-N = FAR + 1000
-ROWS, COLS = 32769, 65539  # more than FAR together
-LINES, WIDTH = 2**20 + 1, 2049
-I8, I64, F16, F32 = (np.dtype(d) for d in (np.int8, np.int64, np.float16, np.float32))
-END = draw(700, I8, 1, -40, 40)
-LINE = draw(WIDTH, F16, 2)
-Result = tuple[Any, Any, float]
-
-
-def end_of(x: Any, count: int = 700) -> np.ndarray:
-    return host(x).reshape(-1)[-count:]
 
 
 def corner() -> Any:
@@ -228,18 +231,6 @@ def optimizer_steps(others: int) -> Iterator[Result]:
     yield end_of(params[0][-1]), w - 0.01 * np.sign(g.astype(float)), 2e-3
 
 
-def products() -> Iterator[Result]:
-    tall, b = far((2**26 + 5, 32), F16, draw((1, 32), F16, 10)), draw((32, 4), F16, 11)
-    want = end_of(tall, 32).astype(float) @ b.astype(float)
-    yield host(linalg.mm(tall, up(b)))[-1], want, 4e-3
-    a, b = far((LINES, 8), F16, draw(8, F16, 12)), draw((8, WIDTH), F16, 13)
-    want = end_of(a, 8).astype(float) @ b.astype(float)[:, -3:]
-    yield host(linalg.mm(a, up(b)))[-1, -3:], want, 4e-3
-    many = far((2**21 + 1, 32, 32), F16, draw((32, 32), F16, 14))
-    last = host(many)[-1].astype(float)
-    yield host(linalg.bmm(many, many))[-1], last @ last, 6e-3
-
-
 def pools() -> Iterator[Result]:
     x = far((ROWS, 1, 256, 257), F16)
     host(x)[-1, 0, -2:] = draw((2, 257), F16, 15)
@@ -255,33 +246,23 @@ def pools() -> Iterator[Result]:
     yield back, np.tile(np.repeat(g / 4, 2), (2, 1)), 1e-3
 
 
-def convolutions() -> Iterator[Result]:
-    from tritongrad.kernels import conv as kernels
-
-    x, w = far((33, 8, 4096, 2048), F16), draw((1, 8, 1, 1), F16, 17)
-    pixels = host(x)[-1, :, -1, -5:]
-    pixels[...] = draw((8, 5), F16, 18)
-    want = (pixels.astype(float) * w[0, :, :, 0]).sum(0)
-    out = conv.conv2d(x, up(w))
-    yield host(out)[-1, 0, -1, -5:], want, 4e-3
-    got = host(conv.conv2d_grad_input(out, up(w), x.shape))[-1, :, -1, -5:]
-    yield got, host(out)[-1, 0, -1, -5:].astype(float) * w[0, :, :, 0], 4e-3
-    x, g = far((1, 65537, 128, 256), F16, np.ones(700)), far((1, 1, 128, 256), F16, LINE[:700])
-    got = host(conv.conv2d_grad_weight(g, x, (1, 65537, 1, 1)))
-    yield got[0, -1, 0, 0], LINE[:700].astype(float).sum(), 1e-3
-    parts, total = far((3, 2**30), I8, END), far(2**30, I8)
-    sizes = {"SUM": index.sum_dtype(I8), "BLOCK": 1024}
-    launch(kernels.sum_slices, (2**20,), total, parts, 2**30, 3, **sizes)
-    yield end_of(total), END, 0
-
-
 CASES: dict[str, Callable[[], Iterator[Result]]] = {
     f.__name__: f
     for f in (
         *(elementwise_contiguous, elementwise_strided, in_place, reductions_of_all, scans),
         *(reductions_of_rows_and_columns, softmaxes, layer_norms, cross_entropies, gathers),
-        *(scatters, masks, joins_and_copies, draws, products, pools, convolutions),
+        *(
+            scatters,
+            masks,
+            joins_and_copies,
+            draws,
+            pools,
+            far_products.products,
+            far_products.convolutions,
+        ),
     )
 }
+CASES["products_by_tma"] = lambda: far_products.products_by_tma(False)
+CASES["products_by_tma_turned"] = lambda: far_products.products_by_tma(True)
 CASES["a_step_of_one"] = lambda: optimizer_steps(0)
 CASES["a_step_of_many"] = lambda: optimizer_steps(2)

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
 from far_arrays import FAR, sparse_memory
 from far_cases import CASES
-
-import tritongrad
+from kernel_list import kernels
 
 pytestmark = pytest.mark.triton
-FOLDER = Path(tritongrad.__file__).parent / "kernels"
-# What is no kernel, or cannot be run here.
-PARTS = {"norm.place", "maps.map_block"}  # of several kernels
-WITHOUT = {
-    "matmul.matmul_tma": "the tensor memory accelerator is only in GPUs; it takes coordinates of "
-    "rows and columns, and the hardware makes the address"
-}
-
-
-def kernels():
-    """The functions of kernels/ that a launch can name: they store, or ask for their program."""
-    found = set()
-    for path in FOLDER.glob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef):
-                names = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-                if names & {"store", "program_id"}:
-                    found.add(f"{path.stem}.{node.name}")
-    return found - PARTS
 
 
 def compare(name):
@@ -63,5 +40,5 @@ def test_every_kernel_was_there():
     if len(REACHED) < 20:
         for name in CASES:  # this test alone was asked for, or runs in another worker
             test_the_end_of_more_than_2_to_the_31_elements_is_right(name)
-    short = kernels() - WITHOUT.keys() - {k for k, n in REACHED.items() if n > FAR}
+    short = kernels() - {k for k, n in REACHED.items() if n > FAR}
     assert not short

@@ -131,7 +131,7 @@ def _array_of(operation: Op, position: int, x: Any) -> Any:
 
 
 def _is_number(a: Any) -> bool:
-    return a is not None and not hasattr(a, "dtype")
+    return not hasattr(a, "dtype")
 
 
 def _as_number(a: Any) -> Any:

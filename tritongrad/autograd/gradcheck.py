@@ -98,7 +98,7 @@ def _outputs(func: Callable, inputs: Sequence) -> list:
 
 
 def _random_like(t: Any, random: np.random.Generator) -> Any:
-    return t.new_tensor(np.asarray(random.uniform(-1, 1, t._array.shape))).requires_grad_()
+    return t.new_tensor(np.asarray(random.standard_normal(t._array.shape))).requires_grad_()
 
 
 def _check(

@@ -18,8 +18,8 @@ from tritongrad.autograd.variable import Variable, accumulate_lock, wrap
 def backward(
     edges: Sequence,
     grads: Sequence,
-    retain_graph: bool = False,
-    create_graph: bool = False,
+    retain_graph: bool,
+    create_graph: bool,
     targets: Sequence | None = None,
     accumulate: bool = True,
 ) -> dict:

@@ -1,7 +1,8 @@
 """Convolution of images (batch, channels, height, width) on NumPy.
 
-A plane is spread into a row with its padding, so that each tap of the kernel meets the whole output
-at one distance: patches are long runs of it, copied a block at a time, and BLAS does the rest.
+Few channels, or groups of them: a plane is spread into a row with its padding, so that each tap of
+the kernel meets the whole output at one distance. Patches are long runs of it, copied a block at a
+time, and BLAS does the rest. Many channels: conv_pixels.
 """
 
 import functools
@@ -13,12 +14,11 @@ import numpy as np
 
 from tritongrad.windows import Pair, geometry, pair
 
-from . import blas
+from . import conv_pixels
+from .conv_pixels import CHANNELS, share, wide_dtype
 from .pool import empty
-from .team import cuts, team
 
 BLOCK = 1 << 18  # elements of patches made at a time: with their products they stay in L2
-SPLIT = 4e6  # floating point operations from which a second thread pays for its wake-up
 CHUNKS = 4  # parts in which a weight's gradient is summed, whatever the number of threads
 
 Job = tuple[int, int, int, int]  # images from, to, and lines of the result from, to
@@ -187,6 +187,8 @@ def conv2d(x, w, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=1)
     plan = plan_of("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
     if not plan.flop:
         return np.zeros((len(x), w.shape[0], *plan.spread.size), x.dtype)
+    if groups == 1 and x.shape[1] >= CHANNELS:
+        return conv_pixels.conv2d(x, w, pair(stride), pair(padding), pair(dilation))
     out = empty((len(x), w.shape[0], *plan.spread.size), x.dtype)
     weight = by_taps(w, groups)
 
@@ -206,6 +208,9 @@ def conv2d_grad_weight(g, x, w_shape, stride=1, padding=0, dilation=1, groups=1)
     plan = plan_of("conv2d", x.shape, tuple(w_shape), stride, padding, dilation, groups)
     if not plan.flop:
         return np.zeros(w_shape, x.dtype)
+    if groups == 1:
+        steps = pair(stride), pair(padding), pair(dilation)
+        return conv_pixels.conv2d_grad_weight(g, x, tuple(w_shape), *steps)
     jobs = len(plan.jobs)
     chunks = max(min(CHUNKS, jobs), 1)
     totals = np.zeros((chunks, *plan.rows, plan.filters), wide_dtype(x.dtype))
@@ -254,22 +259,9 @@ def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
     return out
 
 
-def share(work: Callable, count: int, flop: float) -> None:
-    """work(start, stop) over [0, count) by the team; BLAS has one thread in each."""
-    if flop < SPLIT or count < 2:
-        blas.alone(work, 0, count)
-    else:
-        blas.alone(team().run, work, cuts(count, 1))
-
-
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The products of matrices, in memory that was used before."""
     return np.matmul(a, b, out=empty((*a.shape[:2], b.shape[2]), a.dtype))
-
-
-def wide_dtype(dtype):
-    """Halves are multiplied and summed in float32."""
-    return np.dtype(np.float32) if dtype.itemsize == 2 and dtype.kind not in "iu" else dtype
 
 
 def wide(x):

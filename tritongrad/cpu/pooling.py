@@ -8,7 +8,8 @@ import numpy as np
 
 from tritongrad.windows import Windows, divisors, pool_geometry
 
-from .conv import wide, wide_dtype
+from .conv import wide
+from .conv_pixels import wide_dtype
 from .elementwise import select
 from .pool import empty
 from .team import cuts, team

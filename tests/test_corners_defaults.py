@@ -1,0 +1,104 @@
+"""What is done unless asked otherwise, and limits one step beyond what other tests try."""
+
+from __future__ import annotations
+
+import pytest
+
+import tritongrad as tg
+from tritongrad.autograd import Function, gradcheck, gradgradcheck
+from tritongrad.autograd.functional import hessian, jacobian, jvp, vjp
+
+
+def leaf(*values):
+    return tg.tensor(list(values), dtype=tg.float64, requires_grad=True)
+
+
+@pytest.mark.parametrize("derivative", [vjp, jvp, jacobian, hessian])
+def test_inputs_that_do_not_matter_have_derivatives_of_zero_unless_strict(derivative):
+    inputs = leaf(1.0, 2.0), leaf(3.0)
+    v = {"v": inputs} if derivative is jvp else {}
+    got = derivative(lambda x, y: (x * x).sum(), inputs, **v)
+    if derivative is vjp:
+        assert got[1][1].tolist() == [0.0]
+    elif derivative is jacobian:
+        assert got[1].tolist() == [0.0]
+    elif derivative is hessian:
+        assert got[1][1].tolist() == [[0.0]] and got[0][0].tolist() == [[2.0, 0.0], [0.0, 2.0]]
+    else:
+        assert got[1].item() == 10.0
+    with pytest.raises(RuntimeError, match="does not depend on every input"):
+        derivative(lambda x, y: (x * x).sum(), inputs, strict=True, **v)
+
+
+def test_inference_mode_switched_off_makes_ordinary_tensors():
+    with tg.inference_mode():
+        with tg.inference_mode(False):
+            assert tg.is_grad_enabled() and not tg.is_inference_mode_enabled()
+            x = leaf(3.0)
+            y = x * x
+        assert tg.is_inference_mode_enabled() and not tg.is_grad_enabled()
+    (y * y).backward()
+    assert x.grad.tolist() == [108.0]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8"])
+def test_a_part_of_a_tensor_of_bytes_is_written_in_place(dtype):
+    x = tg.zeros(2, 3, dtype=dtype)
+    x[:, :2].fill_(1)
+    x[:, ::2].logical_not_()
+    assert x.int().tolist() == [[0, 1, 1]] * 2
+    with pytest.raises(RuntimeError, match="more than one element"):
+        x[:, :1].expand(2, 3).fill_(1)
+
+
+def test_a_nan_behind_an_input_without_gradient_is_found():
+    class Scale(Function):
+        @staticmethod
+        def forward(ctx, factor, x):
+            return factor * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return None, g * float("nan")
+
+    with tg.autograd.detect_anomaly():
+        y = Scale.apply(tg.ones(1, dtype=tg.float64), leaf(1.0))
+        with pytest.raises(RuntimeError, match=r"ScaleBackward.*nan values in its 1th output"):
+            y.backward()
+
+
+class Off(Function):
+    """x ** 3 with a gradient that is wrong by a factor."""
+
+    by = 1.0
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 3.0 * g * x * x * Off.by
+
+
+def test_gradcheck_finds_small_errors_and_lets_rounding_pass(monkeypatch):
+    for x in (leaf(1.0, -2.0), leaf(1e-3)):
+        monkeypatch.setattr(Off, "by", 1.0)
+        assert gradcheck(Off.apply, x)
+        assert gradgradcheck(lambda t: t * t * t, x)
+    x = leaf(1.0, -2.0)
+    for by in (1.002, 0.998):
+        monkeypatch.setattr(Off, "by", by)
+        assert not gradcheck(Off.apply, x, raise_exception=False)
+        assert gradcheck(Off.apply, x, rtol=0.01)
+    monkeypatch.setattr(Off, "by", 1.0005)  # within rtol
+    assert gradcheck(Off.apply, x)
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        gradcheck(Off.apply, x, rtol=0.0)
+    monkeypatch.setattr(Off, "by", 1.5)  # of what is nearly 0: within atol
+    assert gradcheck(Off.apply, leaf(1e-3)) and not gradcheck(
+        Off.apply, leaf(1e-3), atol=1e-7, raise_exception=False
+    )
+    assert x.tolist() == [1.0, -2.0]  # as it was

@@ -1,0 +1,182 @@
+"""Convolution of images on NumPy with the channels of a pixel side by side.
+
+A line of the kernel then meets one run of memory, patches take one copy and no padding, and BLAS
+multiplies a few pixels at a time: below a size OpenBLAS does not copy its operands first.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from tritongrad.windows import Pair, geometry, pair
+
+from . import blas
+from .pool import empty
+from .team import cuts, team
+
+BLOCK = 1 << 18  # elements of patches made at a time: with their products they stay in L2
+SPLIT = 4e6  # floating point operations from which a second thread pays for its wake-up
+PARTS = 4  # at least so many jobs, for as many threads; the sums of a weight's gradient
+DIRECT = 1_000_000  # multiplications up to which OpenBLAS takes operands as they lie
+CHANNELS = 8  # from here a pixel's channels are a run worth copying
+
+Job = tuple[int, int, int, int]  # images from, to, and lines of the result from, to
+
+
+class Plan(NamedTuple):
+    """The sizes of a convolution, and its work cut into jobs whose patches are BLOCK elements."""
+
+    size: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    shape: Pair  # of a plane
+    kernel: Pair
+    channels: int
+    flop: float
+    jobs: list[Job]
+
+    @property
+    def depth(self) -> int:
+        """Elements of a patch."""
+        return self.channels * math.prod(self.kernel)
+
+
+@functools.lru_cache(maxsize=256)
+def plan_of(x_shape: tuple, w_shape: tuple, stride: Pair, padding: Pair, dilation: Pair) -> Plan:
+    """The Plan of a convolution without groups, made once for each combination of sizes."""
+    windows = geometry("conv2d", x_shape, w_shape, stride, padding, dilation, 1)
+    (batch, channels, *shape), (filters, _, *kernel) = x_shape, w_shape
+    height, width = windows[0]
+    line = width * channels * math.prod(kernel)
+    count = -(-batch // max(BLOCK // (height * line), 1))
+    images = -(-batch // (-(-count // PARTS) * PARTS))
+    lines = height if images > 1 else min(max(BLOCK // line, 1), height)
+    lines = -(-height // -(-height // lines))  # of a job, as even as may be
+    jobs = [
+        (n, min(n + images, batch), y, min(y + lines, height))
+        for n in range(0, batch, images)
+        for y in range(0, height, lines)
+    ]
+    flop = 2.0 * batch * filters * height * line
+    return Plan(*windows, pair(shape), pair(kernel), channels, flop, jobs)
+
+
+class Patches:
+    """Memory for padded images and for the patches of one job, used again by the next."""
+
+    def __init__(self, plan: Plan, x: np.ndarray) -> None:
+        self.plan, self.x = plan, x
+        dtype = wide_dtype(x.dtype)
+        images = max(last - first for first, last, _, _ in plan.jobs)
+        lines = max(bottom - top for _, _, top, bottom in plan.jobs)
+        padded = [n + 2 * p for n, p in zip(plan.shape, plan.padding, strict=True)]
+        self.padded = np.zeros((images, *padded, plan.channels), dtype)
+        self.memory = empty((images * lines * plan.size[1] * plan.depth,), dtype)
+        self.first = -1
+
+    def of(self, job: Job) -> np.ndarray:
+        """The patches (positions, depth) of a job: for each line and column of the kernel a pixel's
+        channels."""
+        plan, (first, last, top, bottom) = self.plan, job
+        if first != self.first:
+            self.first = first
+            (height, width), (above, left) = plan.shape, plan.padding
+            inside = self.padded[: last - first, above : above + height, left : left + width]
+            inside[...] = self.x[first:last].transpose(0, 2, 3, 1)
+        image, line, pixel, one = self.padded.strides
+        steps = [line * plan.stride[0], pixel * plan.stride[1]]
+        taps = [line * plan.dilation[0], pixel * plan.dilation[1]]
+        shape = (last - first, bottom - top, plan.size[1], *plan.kernel, plan.channels)
+        source = np.ndarray(
+            shape, self.padded.dtype, self.padded, top * steps[0], (image, *steps, *taps, one)
+        )
+        patches = self.memory[: source.size].reshape(shape)
+        np.copyto(patches, source)
+        return patches.reshape(-1, plan.depth)
+
+
+def conv2d(
+    x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair, dilation: Pair
+) -> np.ndarray:
+    """out[n, o, y, z] = sum over c, r, s of x[n, c, y * stride - padding + r * dilation, ..] w"""
+    plan = plan_of(x.shape, w.shape, stride, padding, dilation)
+    filters = len(w)
+    out = empty((len(x), filters, *plan.size), x.dtype)
+    weight = np.ascontiguousarray(w.transpose(2, 3, 1, 0), wide_dtype(w.dtype))
+    weight = weight.reshape(plan.depth, filters)
+
+    def work(start: int, stop: int) -> None:
+        patches = Patches(plan, x)
+        for job in plan.jobs[start:stop]:
+            first, last, top, bottom = job
+            made = multiply(patches.of(job), weight)
+            made = made.reshape(last - first, bottom - top, plan.size[1], filters)
+            out[first:last, :, top:bottom] = made.transpose(0, 3, 1, 2)
+
+    share(work, len(plan.jobs), plan.flop)
+    return out
+
+
+def conv2d_grad_weight(
+    g: np.ndarray, x: np.ndarray, w_shape: tuple, stride: Pair, padding: Pair, dilation: Pair
+) -> np.ndarray:
+    """The gradient of conv2d's weight, for the gradient g of its result."""
+    plan = plan_of(x.shape, w_shape, stride, padding, dilation)
+    filters, jobs = w_shape[0], plan.jobs
+    parts = min(PARTS, len(jobs))
+    totals = np.zeros((parts, filters, plan.depth), wide_dtype(x.dtype))
+
+    def work(start: int, stop: int) -> None:
+        patches = Patches(plan, x)
+        for part in range(start, stop):
+            for job in jobs[len(jobs) * part // parts : len(jobs) * (part + 1) // parts]:
+                totals[part] += _outer(g, patches.of(job), job)
+
+    share(work, parts, plan.flop)
+    total = np.add.reduce(totals, 0).reshape(filters, *plan.kernel, plan.channels)
+    return total.transpose(0, 3, 1, 2).astype(x.dtype, order="C", copy=False)
+
+
+def _outer(g: np.ndarray, patches: np.ndarray, job: Job) -> np.ndarray:
+    """The sum over a job's positions of its part of g times their patches: (filters, depth)."""
+    first, last, top, bottom = job
+    part = g[first:last, :, top:bottom]
+    count, filters, lines, width = part.shape
+    if filters * lines * width * patches.shape[1] <= DIRECT and lines == g.shape[2]:
+        images = part.astype(patches.dtype, copy=False).reshape(count, filters, -1)
+        return np.add.reduce(np.matmul(images, patches.reshape(count, lines * width, -1)), 0)
+    rows = empty((filters, count, lines, width), patches.dtype)
+    rows[...] = part.transpose(1, 0, 2, 3)
+    return np.dot(rows.reshape(filters, -1), patches)
+
+
+def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product of two matrices, the first of many rows, in memory that was used before."""
+    rows, depth = a.shape
+    step = rows_at_a_time(rows, depth * b.shape[1])
+    out = empty((rows // step, step, b.shape[1]), a.dtype)
+    return np.matmul(a.reshape(-1, step, depth), b, out=out).reshape(rows, -1)
+
+
+@functools.lru_cache(maxsize=256)
+def rows_at_a_time(rows: int, each: int) -> int:
+    """A divisor of rows whose products, `each` multiplications a row, OpenBLAS takes directly."""
+    most = min(DIRECT // each, rows)
+    return next((n for n in range(most, 3, -1) if rows % n == 0), rows)
+
+
+def share(work: Callable, count: int, flop: float) -> None:
+    """work(start, stop) over [0, count) by the team; BLAS has one thread in each."""
+    if flop < SPLIT or count < 2:
+        blas.alone(work, 0, count)
+    else:
+        blas.alone(team().run, work, cuts(count, 1))
+
+
+def wide_dtype(dtype: np.dtype) -> np.dtype:
+    """Halves are multiplied and summed in float32."""
+    return np.dtype(np.float32) if dtype.itemsize == 2 and dtype.kind not in "iu" else dtype
