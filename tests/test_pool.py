@@ -159,6 +159,8 @@ def test_buffers_are_aligned_and_their_sizes_waste_at_most_an_eighth():
         assert nbytes <= size_class(nbytes) <= nbytes * 9 / 8 + 4096
         array = pool.empty((nbytes,), np.dtype(np.uint8))
         assert array.ctypes.data % 64 == 0
+    assert len({size_class(n) for n in range((1 << 16) + 1, (1 << 17) + 1)}) == 8
+    assert (size_class(1), size_class(5000)) == (4096, 8192)  # whole pages
 
 
 def test_the_number_of_threads_may_change_at_any_time():
