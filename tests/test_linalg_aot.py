@@ -159,6 +159,10 @@ class Gpu:
         ((512, 4096, 512), (9, 0), False),
         ((4096, 4100, 4096), (9, 0), False),
         ((4096, 4096, 4100), (9, 0), False),
+        ((2**31 - 512, 64, 8), (9, 0), True),
+        ((2**31 - 504, 64, 8), (9, 0), False),
+        ((4096, 4096, 2**31 - 504), (9, 0), False),
+        ((4096, 2**31 - 504, 4096), (9, 0), False),
     ],
 )
 def test_the_persistent_kernel_is_for_large_aligned_products(shape, capability, chosen):

@@ -83,6 +83,7 @@ def conv2d_grad_weight(
     size, *steps = geometry("conv2d", x.shape, w_shape, stride, padding, dilation, groups)
     _check("conv2d_grad_weight", g, x)
     pixels = x.shape[0] * math.prod(size)
+    _check_counts("conv2d_grad_weight", pixels)
     slices = max(1, -(-pixels // SPAN))
     out = empty(tuple(w_shape), g.dtype, g.device)
     wide = np.dtype(np.float32) if g.itemsize == 2 and g.dtype.kind not in "iu" else g.dtype
@@ -103,6 +104,15 @@ def conv2d_grad_weight(
 def _check(op: str, a: DeviceArray, b: DeviceArray) -> None:
     if a.dtype != b.dtype:
         raise RuntimeError(f"{op}: dtypes {a.dtype} and {b.dtype} differ; convert one with .to()")
+
+
+def _check_counts(op: str, *counts: int) -> None:
+    """Kernels number pixels, channels and the elements of a filter in 32 bits each."""
+    if max(counts) >= 2**31:
+        raise RuntimeError(
+            f"{op}: {max(counts)} pixels, or elements of a filter, are too many: the most is "
+            "2**31 - 1; split the batch or the channels"
+        )
 
 
 def _sizes(x_shape: Shape, w_shape: Shape, size: Shape, steps: list, groups: int) -> Shape:
@@ -128,8 +138,7 @@ def _product(
     """Launch a kernel that makes rows x cols results of a group in tiles."""
     if not out.size:
         return
-    if rows >= 2**31:  # kernels number the pixels in 32 bits
-        raise RuntimeError(f"{kernel.__name__}: {rows} pixels are too many; split the batch")
+    _check_counts(kernel.__name__, rows, cols, inner)
     line = tiles.line_of(a.dtype, precision)
     if a.device.kind == "interpret":
         tile = tiles.interpreted_tile(line, cols, inner)

@@ -116,6 +116,8 @@ def fits_tma(a: DeviceArray, b: DeviceArray, out: DeviceArray) -> bool:
         return False
     if not (9, 0) <= tuple(a.device.capability) < (11, 0):  # later ones have less shared memory
         return False
+    if max(*out.shape[-2:], a.shape[-1]) > 2**31 - 512:  # coordinates of tiles have 32 bits
+        return False
     tile = tiles.tma_tile(a.device)
     if -(-out.shape[-2] // tile.rows) * -(-out.shape[-1] // tile.cols) < tiles.MANY:
         return False
