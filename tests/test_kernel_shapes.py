@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import zlib
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ from hunt_size import size
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
 from cases import OPERATIONS, RANDOM, is_a_gradient
 from hunt_sources import REFUSED, SOURCES, drawn
+from kernel_list import kernels
+from shape_cases import CASES
+from shape_draws import Draw
 from tricheck import watching
 
 import tritongrad as tg
@@ -18,68 +21,76 @@ from tritongrad.checks import CheckFailed, check_same, outputs_of
 from tritongrad.testing import materialise
 
 pytestmark = pytest.mark.triton
-SHAPES = size(6, 200)  # of each kernel, at least: more of those that much is made of
-KERNELS = 40  # of 44: which are met depends on what is drawn
+SHAPES = size(200, 1_000)  # of each kernel, at least: sets of shapes and strides of its arrays
 ELSEWHERE = {"view", "as_strided"}
 
 
 def shapes_of(watch):
-    """Notes, for each kernel, the shapes of the arrays that it was launched on."""
+    """Notes, for each kernel, the shapes and strides of the arrays that it was launched on."""
     device = tg.tensor(0.0, device="interpret")._array.device
     seen: dict[str, set] = {}
     watched = device.launch
 
     def launch(kernel, grid, args, options, constexprs):
         shapes = tuple((a.shape, a.strides) for a in args if hasattr(a, "strides"))
-        where = kernel.fn.__module__.rpartition(".")[2]
-        seen.setdefault(f"{where}.{kernel.__name__}", set()).add((shapes, tuple(grid)))
+        seen.setdefault(kernel.__name__, set()).add(shapes)
         watched(kernel, grid, args, options, constexprs)
 
     device.launch = launch  # `watching` takes its own away at the end, and so this
     return seen
 
 
-class Hunt:
-    """Runs of sources, and which kernels each has led to on shapes that were new to them."""
-
-    def __init__(self, watch):
-        self.watch, self.seen, self.leads, self.runs = watch, shapes_of(watch), {}, 0
-
-    def run(self, name):
-        self.runs += 1
-        before = {k: len(shapes) for k, shapes in self.seen.items()}
-        note = SOURCES[name](np.random.default_rng([self.runs, 93]))
-        assert not self.watch.found, f"run {self.runs}: {name} {note}: {self.watch.found[:3]}"
-        for kernel, shapes in self.seen.items():
-            if len(shapes) > before.get(kernel, 0):
-                self.leads.setdefault(kernel, []).append(name)
-
-    def fewest(self, tries):
-        """The kernel to try next: of few shapes, unless that has been tried in vain."""
-        return min(self.seen, key=lambda k: (len(self.seen[k]) + tries[k] / 20, k))
-
-
-def test_kernels_on_sizes_about_the_edges_of_their_tiles():
+@pytest.mark.parametrize("name", CASES)
+def test_a_kernel_on_sizes_about_the_edges_of_its_tiles(name):
+    draw, led_to = CASES[name]
     with np.errstate(all="ignore"), watching() as watch:
-        hunt = Hunt(watch)
-        for name in [*SOURCES, *[n for n in SOURCES if "(drawn)" in n] * 7]:
-            hunt.run(name)
-        tries = Counter()
-        while any(len(shapes) < SHAPES for shapes in hunt.seen.values()):
-            kernel = hunt.fewest(tries)
-            tries[kernel] += 1
-            assert tries[kernel] < 20 * SHAPES, f"{kernel}: {len(hunt.seen[kernel])} shapes"
-            names = hunt.leads[kernel]
-            hunt.run(names[tries[kernel] % len(names)])
-    counts = {k: len(s) for k, s in hunt.seen.items()}
-    print(f"{len(counts)} kernels, {sum(counts.values())} shapes, fewest {min(counts.values())}")
-    assert len(counts) >= KERNELS, sorted(counts)
+        seen, runs = shapes_of(watch), 0
+        while any(len(seen.get(k, ())) < SHAPES for k in led_to):
+            runs += 1
+            counts = {k: len(seen.get(k, ())) for k in led_to}
+            assert runs < 8 * SHAPES, f"{name} leads to too few shapes: {counts}"
+            d = Draw(runs, zlib.crc32(name.encode()))
+            with d.tiles():
+                results = draw(d)
+            assert not watch.found, f"{name}, run {runs}: {watch.found[:3]}"
+            for number, x in enumerate(results):
+                left = watch.unwritten(x)
+                assert not left, f"{name}, run {runs}: {left} bytes of result {number} {x.shape}"
+            del results
+
+
+def test_every_kernel_is_led_to():
+    names = {k.partition(".")[2] for k in kernels()}
+    led_to = [k for _, some in CASES.values() for k in some]
+    assert sorted(led_to) == sorted(names), "each once: add a draw for a new kernel"
+
+
+def test_the_count_of_unwritten_bytes():
+    with watching() as watch:
+        device = tg.tensor(0.0, device="interpret")._array.device
+        x = tg.empty(4, 6, device="interpret")
+        assert watch.unwritten(x._array) == 4 * 6 * 4
+        tg.empty(0, device="interpret")
+        x[:, ::2] = 1.0
+        assert watch.unwritten(x._array) == watch.unwritten(x[:, 1::2]._array) == 4 * 3 * 4
+        assert watch.unwritten(x[1:, ::2]._array) == 0
+        assert device.allocated
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_operations_on_drawn_sizes(part):
+    """Forward and backward through the host functions with the tiles that they choose."""
+    with np.errstate(all="ignore"), watching() as watch:
+        for number, name in enumerate([*SOURCES][part::4]):
+            for run in range(size(2, 40)):
+                note = SOURCES[name](np.random.default_rng([number, run, 93]))
+                assert not watch.found, f"run {run}: {name} {note}: {watch.found[:3]}"
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_results_on_these_sizes_are_those_of_the_cpu(part):
     compared = 0
-    for seed in range(part, size(160, 8_000), 4):
+    for seed in range(part, size(800, 8_000), 4):
         rng = np.random.default_rng([10**6 + seed, 91])
         op = OPERATIONS[seed % len(OPERATIONS)]
         sample, layout = drawn(op, rng)
@@ -97,4 +108,4 @@ def test_results_on_these_sizes_are_those_of_the_cpu(part):
             except CheckFailed as error:
                 raise AssertionError(f"seed {seed}: {op.name}{sample} {layout}: {error}") from error
         compared += 1
-    assert compared > size(20, 1_000)
+    assert compared > size(100, 1_000)

@@ -91,6 +91,15 @@ class Watch:
         shadow.writer[at] = ATOMIC if kind == "atomic" else number
         shadow.written[at] = True
 
+    def unwritten(self, array: Any) -> int:
+        """How many bytes of an array's elements nothing has written."""
+        shadow = self.shadow_at(array.ptr) if array.size else None
+        if shadow is None:
+            return 0
+        shape, strides = (*array.shape, array.itemsize), (*array.strides, 1)
+        written = shadow.written[array.ptr - shadow.ptr :]
+        return int((~np.lib.stride_tricks.as_strided(written, shape, strides)).sum())
+
     def report(self, kind: str, access: str) -> None:
         self.found.append((kind, state.kernel, access, state.program))
 
