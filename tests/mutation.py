@@ -38,7 +38,7 @@ FILES = {
     "elementwise.py": ["test_op.py", "test_quick_devices.py", "test_table.py", "test_errors.py"],
     "dtype.py": ["test_promotion.py", "test_op.py"],
     "inplace.py": ["test_autograd_inplace.py", "test_op.py", "test_views.py"],
-    "calling.py": ["test_errors.py", "test_op.py"],
+    "calling.py": ["test_errors.py", "test_op.py", "test_not_a_tensor.py"],
     "autograd/anomaly.py": ["test_autograd_modes.py"],
     "autograd/engine.py": ["test_autograd.py", "test_errors.py"],
     "autograd/function.py": ["test_autograd_function.py", "test_autograd_function_errors.py"],
@@ -57,9 +57,10 @@ FILES = {
 }
 KILLERS = """
 test_corners.py test_corners_more.py test_corners_values.py test_corners_modes.py
-test_corners_defaults.py test_op.py test_promotion.py test_autograd.py
+test_corners_defaults.py test_corners_quick.py test_op.py test_promotion.py test_autograd.py
 test_autograd_inplace.py test_autograd_modes.py test_autograd_function.py
 test_autograd_function_errors.py test_autograd_check.py test_errors.py test_table.py
+test_not_a_tensor.py test_halves.py test_half_numbers.py
 test_quick_devices.py test_indexing_errors.py test_testing.py test_threads.py test_pool.py
 test_cuda_accounts.py test_views.py test_memory.py test_cuda_blocks.py test_programs.py
 """.split()  # the quick ones first

@@ -102,3 +102,11 @@ def test_gradcheck_finds_small_errors_and_lets_rounding_pass(monkeypatch):
         Off.apply, leaf(1e-3), atol=1e-7, raise_exception=False
     )
     assert x.tolist() == [1.0, -2.0]  # as it was
+
+
+def test_gradcheck_refuses_memory_that_two_elements_share():
+    with pytest.raises(RuntimeError, match="The 1th input has a dimension with stride 0"):
+        shared = tg.ones(1, dtype=tg.float64).expand(2).requires_grad_()
+        gradcheck(lambda x, y: x * y, (leaf(1.0, 2.0), shared))
+    one = tg.ones(1, dtype=tg.float64).expand(1, 1).requires_grad_()
+    assert gradcheck(tg.exp, one)  # an expanded dim of one element is none

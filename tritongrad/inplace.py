@@ -258,19 +258,14 @@ def _general_store(operation: Op, name: str, args: tuple, write: Callable | None
     return functools.partial(assign, target, result)
 
 
-def assign(target: Any, source: Any, non_blocking: bool = False) -> None:
-    """target[...] = source, broadcasting and casting, on one device or between two."""
+def assign(target: Any, source: Any) -> None:
+    """target[...] = source, broadcasting and casting, on one device."""
     if type(target) is ndarray:
-        if isinstance(source, (ndarray, np.generic)):
-            np.copyto(target, source, casting="unsafe")
-            return
-        from .cuda.transfer import receive
-
-        receive(target, source, non_blocking)
+        np.copyto(target, source, casting="unsafe")
         return
     from .cuda.transfer import store
 
-    store(target, source, non_blocking)
+    store(target, source)
 
 
 def store_fill(target: Any, value: Any) -> None:
@@ -292,4 +287,12 @@ def store_zero(target: Any) -> None:
 
 def store_copy(target: Any, source: Any, device: Any, non_blocking: bool) -> None:
     """target[...] = source, which may lie on another device."""
-    assign(target, source, non_blocking)
+    if type(target) is ndarray and isinstance(source, (ndarray, np.generic)):
+        assign(target, source)
+        return
+    from .cuda import transfer
+
+    if type(target) is ndarray:
+        transfer.receive(target, source, non_blocking)
+    else:
+        transfer.store(target, source, non_blocking)

@@ -66,14 +66,14 @@ def _edge(t: Any) -> Any:
 def run_backward(
     tensors: Sequence,
     gradients: Sequence,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    inputs: Any = None,
+    retain_graph: bool | None,
+    create_graph: bool,
+    inputs: Any,
 ) -> None:
     """Accumulate the gradients of `tensors` into the leaves, or into `inputs` only."""
+    retain = create_graph if retain_graph is None else retain_graph
     if inputs is None and len(tensors) == 1:  # the usual case
         t = tensors[0]
-        retain = create_graph if retain_graph is None else retain_graph
         loop.backward((_edge(t),), [initial_gradient(t, gradients[0])], retain, create_graph)
         return
     targets = None
@@ -82,9 +82,8 @@ def run_backward(
         if not inputs:
             raise RuntimeError("'inputs' argument to backward() cannot be empty.")
         targets = [_target(t) for t in inputs]
-    retain = create_graph if retain_graph is None else retain_graph
     edges = [_edge(t) for t in tensors]
-    starts = [initial_gradient(*pair) for pair in zip(tensors, gradients, strict=True)]
+    starts = list(map(initial_gradient, tensors, gradients))
     found = loop.backward(edges, starts, retain, create_graph, targets)
     for t, edge in zip(inputs or (), targets or (), strict=True):
         if not isinstance(edge, Variable) and id(edge) in found:

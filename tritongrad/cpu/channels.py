@@ -18,7 +18,7 @@ from .team import cuts, team
 
 Array = np.ndarray
 BLOCK = 1 << 16  # elements worked on at a time
-SPLIT = 1 << 17  # elements from which a second thread pays for its wake-up
+SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 LONG = 512  # elements of a plane from which loops along it are long enough
 GROUP = 16  # images that are added up in float32
 add = np.add.reduce

@@ -17,7 +17,7 @@ from . import blas
 from .pool import empty
 from .team import cuts, team
 
-BLOCK = 1 << 18  # elements of patches made at a time: with their products they stay in L2
+BLOCK = 1 << 19  # elements of patches made at a time: with their products they stay in L2
 SPLIT = 4e6  # floating point operations from which a second thread pays for its wake-up
 PARTS = 4  # at least so many jobs, for as many threads; the sums of a weight's gradient
 DIRECT = 1_000_000  # multiplications up to which OpenBLAS takes operands as they lie

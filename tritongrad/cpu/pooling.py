@@ -15,7 +15,7 @@ from .pool import empty
 from .team import cuts, team
 
 BLOCK = 1 << 16  # elements of the planes worked on at a time: they stay in L2
-SPLIT = 1 << 17  # elements from which a second thread pays for its wake-up
+SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 
 
 def taps(kernel, size, stride, dilation):

@@ -5,69 +5,100 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from . import blas
 
+SPINS = 100  # looks at a lock before the caller sleeps on it: a part is short, waking is not
+
+
+class Job:
+    """Parts of one piece of work, which threads take until none is left."""
+
+    __slots__ = ("errors", "finished", "last", "over", "parts", "work")
+
+    def __init__(self, work: Callable, parts: Sequence[tuple]) -> None:
+        self.work: Callable | None = work
+        self.parts = deque(parts)
+        self.last = len(parts) - 1
+        self.finished = itertools.count()
+        self.over = threading.Lock()
+        self.over.acquire()
+        self.errors: list[BaseException] = []
+
+    def take(self, claim: Callable[[], tuple]) -> None:
+        """Do parts as long as there are any; whoever finishes the last one says so."""
+        while True:
+            try:
+                part = claim()
+            except IndexError:
+                return
+            try:
+                self.work(*part)  # type: ignore[misc]  # not None before all parts are finished
+            except BaseException as error:  # handed to the caller
+                self.errors.append(error)
+            if next(self.finished) == self.last:
+                self.over.release()
+
+    def wait(self) -> None:
+        """Until every part is finished, those of other threads too."""
+        for _ in range(SPINS):
+            if self.over.acquire(blocking=False):
+                return
+            time.sleep(0)  # without the GIL
+        self.over.acquire()
+
 
 class Team:
     """n - 1 helper threads, parked on locks; the caller is the n-th.
 
-    NumPy's loops run without the GIL. Only one kernel at a time has the team: another thread's
-    work is done by that thread alone.
+    NumPy's loops run without the GIL. A helper takes tens of microseconds to wake: what it has not
+    begun by then, the caller does. Only one kernel at a time has the team: another thread's work is
+    done by that thread alone.
     """
 
     def __init__(self, n: int) -> None:
         self.n = n
         self.busy = threading.Lock()
-        self.boxes: list[Any] = [None] * n
-        self.errors: list[BaseException | None] = [None] * n
+        self.jobs: list[Job | None] = [None] * n
         self.go = [threading.Lock() for _ in range(n)]
-        self.done = [threading.Lock() for _ in range(n)]
         for k in range(1, n):
             self.go[k].acquire()
-            self.done[k].acquire()
             threading.Thread(target=self._help, args=(k,), daemon=True, name="tritongrad").start()
 
     def _help(self, k: int) -> None:
         np.seterr(all="ignore")  # inf and nan are results; the setting is this thread's own
-        go, done, boxes = self.go[k], self.done[k], self.boxes
+        go, jobs = self.go[k], self.jobs
         while True:
             go.acquire()
-            work, part = boxes[k]
-            boxes[k] = None
-            try:
-                work(*part)
-            except BaseException as error:  # handed to the caller
-                self.errors[k] = error
-            del work, part  # an idle helper holds no array
-            done.release()
+            job = jobs[k]
+            if job is not None:
+                job.take(job.parts.pop)
+            del job  # an idle helper holds no array
 
     def run(self, work: Callable, parts: Sequence[tuple]) -> None:
-        """work(*part) for every part; at most n of them."""
+        """work(*part) for every part, from both ends: the caller begins with the first."""
         if len(parts) == 1 or not self.busy.acquire(blocking=False):
             for part in parts:
                 work(*part)
             return
+        job = Job(work, parts)
         try:
-            for k in range(1, len(parts)):
-                self.boxes[k] = (work, parts[k])
-                self.go[k].release()
-            try:
-                work(*parts[0])
-            finally:
-                for k in range(1, len(parts)):
-                    self.done[k].acquire()
+            for k in range(1, min(len(parts), self.n)):
+                self.jobs[k] = job
+                if self.go[k].locked():  # else it has not woken yet from the last time
+                    self.go[k].release()
+            job.take(job.parts.popleft)
+            job.wait()
         finally:
-            errors = self.errors
-            self.errors = [None] * self.n
+            job.work = None  # a helper that wakes late holds no array either
             self.busy.release()
-        for error in errors:
-            if error is not None:
-                raise error
+        if job.errors:
+            raise job.errors[0]
 
 
 _count = int(os.environ.get("TRITONGRAD_NUM_THREADS", 0)) or min(os.cpu_count() or 1, 4)
