@@ -287,12 +287,13 @@ def store_zero(target: Any) -> None:
 
 def store_copy(target: Any, source: Any, device: Any, non_blocking: bool) -> None:
     """target[...] = source, which may lie on another device."""
-    if type(target) is ndarray and isinstance(source, (ndarray, np.generic)):
-        assign(target, source)
-        return
-    from .cuda import transfer
+    if type(target) is not ndarray:
+        from .cuda.transfer import store
 
-    if type(target) is ndarray:
-        transfer.receive(target, source, non_blocking)
+        store(target, source, non_blocking)
+    elif isinstance(source, (ndarray, np.generic)):
+        assign(target, source)
     else:
-        transfer.store(target, source, non_blocking)
+        from .cuda.transfer import receive
+
+        receive(target, source, non_blocking)

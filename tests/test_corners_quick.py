@@ -1,0 +1,74 @@
+"""Quick ways of operations: what they take and what they leave is the same to whoever looks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tritongrad as tg
+from tritongrad import elementwise as core
+from tritongrad.autograd.variable import wrap
+from tritongrad.op import REGISTRY
+
+PAIRS = ("add sub mul div pow floor_divide remainder clamp_min clamp_max").split()
+SINGLE = ("exp log sqrt rsqrt reciprocal sin cos tanh sigmoid abs neg logical_not").split()
+
+
+def values(dtype):
+    return tg.tensor([[0.5, 2.0, 3.0], [1.5, 0.25, 4.0]], dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("name", PAIRS + SINGLE)
+def test_in_place_is_what_it_is_out_of_place(name, dtype):
+    entry = REGISTRY[name].entry
+    others = [()]
+    if name in PAIRS:
+        others = [(2.0,), (3,), (values(dtype) + 1,), (values(dtype)[1],), (values(dtype)[0, 1],)]
+    for other in others:
+        for make in (lambda x: x, lambda x: x.T.contiguous().T, lambda x: x.repeat(1, 2)[:, :3]):
+            x = make(values(dtype))
+            want, before = entry(x, *other), x._version_count
+            with tg.no_grad():
+                got = getattr(x, f"{name}_")(*other)
+            assert got is x and x.dtype == getattr(tg, dtype)
+            assert x.tolist() == want.to(x.dtype).tolist(), (name, other)
+            assert x._version_count > before
+
+
+def test_what_may_not_be_written_is_not_zeroed_either():
+    with pytest.raises(RuntimeError, match=r"zero_.*more than one element"):
+        tg.ones(1).expand(3).zero_()
+    host = np.ones(3, np.float32)
+    host.flags.writeable = False
+    for write in (lambda t: t.zero_(), lambda t: t.add_(1.0), lambda t: t.add_(tg.ones(3))):
+        with pytest.raises(RuntimeError, match="read-only NumPy array"):
+            write(wrap(host))
+    with tg.inference_mode():
+        made = tg.ones(3)
+    with pytest.raises(RuntimeError, match="Inference tensors"):
+        made.zero_()
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        tg.ones(3, requires_grad=True).zero_()
+    x = tg.ones(2, 3)
+    part, before = x[:, 1], x._version_count
+    assert part.zero_() is part and x.tolist() == [[1.0, 0.0, 1.0]] * 2
+    assert x._version_count == part._version_count == before + 1
+
+
+def test_what_has_no_plan_goes_the_general_way_and_is_learned(monkeypatch):
+    """A plan of an operation on a device is made on the way, for the next time."""
+    from test_quick_devices import Form, tensor
+
+    told = []
+    monkeypatch.setattr(core, "run", lambda op, args: told.append(("run", op.name)) or "result")
+    monkeypatch.setattr(
+        "tritongrad.cuda.quick.learn", lambda op, args: told.append(("learn", op.name, len(args)))
+    )
+    form = Form()
+    form.number[REGISTRY["clamp_both"]] = lambda a, low, high: None  # a plan that refuses
+    x = tensor(form, 1.0, 2.0)
+    assert x.sin() == "result" and told == [("run", "sin"), ("learn", "sin", 1)]
+    told.clear()
+    assert REGISTRY["clamp_both"].entry(x, 1.0, 2.0) == "result"
+    assert told == [("run", "clamp_both"), ("learn", "clamp_both", 3)]
