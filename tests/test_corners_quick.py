@@ -72,3 +72,15 @@ def test_what_has_no_plan_goes_the_general_way_and_is_learned(monkeypatch):
     told.clear()
     assert REGISTRY["clamp_both"].entry(x, 1.0, 2.0) == "result"
     assert told == [("run", "clamp_both"), ("learn", "clamp_both", 3)]
+
+
+def test_what_has_a_plan_for_several_forms_goes_by_it(monkeypatch):
+    from test_quick_devices import Form, tensor
+
+    form = Form()
+    x, y = tensor(form, 1.0, 2.0, leaf=True), tensor(form, 3.0, 4.0)
+    monkeypatch.setattr("tritongrad.cuda.quick.planned", lambda op, args: y._array)
+    monkeypatch.setattr(core, "run", lambda op, args: "the general way")
+    result = x.sin()
+    assert result._array is y._array and result.grad_fn.name() == "SinBackward0"
+    assert result.grad_fn.next_functions[0][0].variable is x

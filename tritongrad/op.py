@@ -33,6 +33,9 @@ class Op:
     `differentiable`  those positions, in order
     """
 
+    check: Callable | None  # elementwise: refuses operands
+    conditions: int  # elementwise: how many leading operands are masks
+
     def __init__(
         self,
         function: Callable,
@@ -52,8 +55,6 @@ class Op:
         self.view = view
         self.variadic = variadic  # the first argument is a list of tensors
         self.elementwise = elementwise  # None, or how its dtype follows: see ops of elementwise.py
-        self.check: Callable | None = None  # elementwise: refuses operands
-        self.conditions = 0  # elementwise: how many leading operands are masks
         annotations = function.__annotations__
         self.required = tuple(
             i for i, p in enumerate(self.parameters) if annotations.get(p) == "Tensor"
