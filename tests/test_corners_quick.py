@@ -84,3 +84,12 @@ def test_what_has_a_plan_for_several_forms_goes_by_it(monkeypatch):
     result = x.sin()
     assert result._array is y._array and result.grad_fn.name() == "SinBackward0"
     assert result.grad_fn.next_functions[0][0].variable is x
+
+
+@pytest.mark.parametrize("name", ["bitwise_and", "bitwise_or", "bitwise_xor"])
+def test_bits_of_floats_are_refused_in_place_as_they_are_elsewhere(name):
+    for x in (tg.ones(3), tg.ones(3, requires_grad=True) * 1.0, tg.ones(3, dtype=tg.float64)):
+        for other in (x, 2.0, tg.ones(3, dtype=x.dtype)):
+            for call in (getattr(tg, name), getattr(tg.Tensor, f"{name}_")):
+                with pytest.raises(RuntimeError, match=f"{name}: expects integer or bool tensors"):
+                    call(x, other)

@@ -75,7 +75,7 @@ def _quick_writer(operation: Op, write: Callable | None) -> Callable | None:
         if b is None:
             return False
         if kernel is None:
-            kernel = operation.cpu
+            kernel = _for_floats(operation)
         if not isinstance(kernel, np.ufunc):
             return False
         target = input._array
@@ -90,6 +90,13 @@ def _quick_writer(operation: Op, write: Callable | None) -> Callable | None:
         return True
 
     return writer
+
+
+def _for_floats(operation: Op) -> Callable:
+    """The NumPy kernel of an operation, refused if it is not for floating types."""
+    if operation.check is not None:
+        operation.check(FLOAT32, (0.0, 1.0))
+    return operation.cpu
 
 
 def _plain_operand(input: Any, args: tuple) -> np.ndarray | None:
@@ -182,9 +189,7 @@ def overlaps_itself(array: Any) -> bool:
     if type(array) is ndarray and array.flags.forc:
         return False
     reach = 0
-    for stride, size in sorted(
-        (abs(stride), size) for stride, size in zip(array.strides, array.shape, strict=True)
-    ):
+    for stride, size in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
         if size > 1:
             if stride <= reach:
                 return True
@@ -216,7 +221,7 @@ def _elementwise_store(operation: Op, name: str, args: tuple) -> Callable:
             (type(b) is ndarray and b.dtype is d and b.shape == target.shape)
             or (b is None and type(args[1]) in (int, float))
         ):
-            kernel = operation.cpu
+            kernel = _for_floats(operation)
             if isinstance(kernel, np.ufunc):
                 other = zero_dim(args[1], d) if b is None else b
                 if target.size >= large.LARGE:
@@ -260,12 +265,7 @@ def _general_store(operation: Op, name: str, args: tuple, write: Callable | None
 
 def assign(target: Any, source: Any) -> None:
     """target[...] = source, broadcasting and casting, on one device."""
-    if type(target) is ndarray:
-        np.copyto(target, source, casting="unsafe")
-        return
-    from .cuda.transfer import store
-
-    store(target, source)
+    store_copy(target, source, None, False)
 
 
 def store_fill(target: Any, value: Any) -> None:
@@ -292,7 +292,7 @@ def store_copy(target: Any, source: Any, device: Any, non_blocking: bool) -> Non
 
         store(target, source, non_blocking)
     elif isinstance(source, (ndarray, np.generic)):
-        assign(target, source)
+        np.copyto(target, source, casting="unsafe")
     else:
         from .cuda.transfer import receive
 
