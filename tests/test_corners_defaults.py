@@ -110,3 +110,41 @@ def test_gradcheck_refuses_memory_that_two_elements_share():
         gradcheck(lambda x, y: x * y, (leaf(1.0, 2.0), shared))
     one = tg.ones(1, dtype=tg.float64).expand(1, 1).requires_grad_()
     assert gradcheck(tg.exp, one)  # an expanded dim of one element is none
+
+
+def test_what_a_function_returns_where_nothing_is_recorded():
+    class Halved(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            ctx.mark_dirty(x)
+            return x.mul_(0.5), y, 3, y * 1.0
+
+        @staticmethod
+        def backward(ctx, *grads):
+            return grads[0] * 0.5, grads[1] + grads[3]
+
+    x, y = leaf(1.0) * 2.0, leaf(5.0)
+    with tg.no_grad():
+        first, second, number, made = Halved.apply(x, y)
+    assert first is x and x.tolist() == [1.0] and x.requires_grad and number == 3
+    assert second is not y and not second.requires_grad and y.requires_grad
+    assert second.tolist() == made.tolist() == [5.0] and not made.requires_grad
+    first, second, number, made = Halved.apply(x, y)
+    assert first is x and second is not y and number == 3
+    tg.autograd.backward([first, second, made], [tg.ones(1, dtype=tg.float64)] * 3)
+    assert y.grad.tolist() == [2.0]
+
+
+CHANGES = {"zero": (), "fill": (3.0,), "add": (1.0,), "pow": (2.0,), "exp": (), "clamp": (0,)}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_error_for_a_changed_tensor_names_the_change(name):
+    for recorded in (True, False):
+        x = leaf(1.0, 2.0)
+        y = x * 1.0
+        z = (y * y).sum()
+        with tg.set_grad_enabled(recorded):
+            getattr(y, f"{name}_")(*CHANGES[name])
+        with pytest.raises(RuntimeError, match=rf"version 1; expected .* 0 .*by {name}\w*_:"):
+            z.backward()
