@@ -2,10 +2,11 @@
 
     python tests/mutation.py --count 300 --seed 0      a sample of all changes
     python tests/mutation.py --only autograd/loop.py   every change of one file
+    python tests/mutation.py --listed                  those that are listed: all survive
 
 A fork server has imported all but the library; each child imports that with one file changed and
-runs the tests in-process, to the first failure. What survives is told; where no test can notice,
-mutation_survivors.json says why, and such changes are counted apart.
+runs the tests in-process, to the first failure. What survives is told. Changes that no test can
+notice are listed in mutation_survivors.json, with why; they are counted apart and not tried.
 
 A seed orders all changes by a hash of their names and takes the first: an edit of the source
 moves in and out only the changes of the lines that it touches.
@@ -188,29 +189,15 @@ def search(chosen: list[sites.Mutant], verbose: bool) -> list[sites.Mutant]:
     """The changes that no test notices."""
     if not alive_after(start(None)):
         sys.exit("the tests fail without any change")
-    known, survivors = listed(), []
+    survivors = []
     for mutant in chosen:
         begun = time.monotonic()
         if alive_after(start(mutant)):
             survivors.append(mutant)
-            print("listed  " if mutant.name in known else "SURVIVES", mutant, flush=True)
-        elif verbose or mutant.name in known:
-            what = "killed, though listed" if mutant.name in known else "killed  "
-            print(f"{what} {time.monotonic() - begun:.1f} s {mutant}", flush=True)
+            print("SURVIVES", mutant, flush=True)
+        elif verbose:
+            print(f"killed   {time.monotonic() - begun:.1f} s {mutant}", flush=True)
     return survivors
-
-
-def report(chosen: list[sites.Mutant], survivors: list[sites.Mutant]) -> int:
-    """Print how many were killed of all, and of those that can be; the number that should be."""
-    known = listed()
-    same = [m for m in survivors if m.name in known]
-    killed, open_ = len(chosen) - len(survivors), len(chosen) - len(same)
-    rates = [f"{100 * killed / max(n, 1):.1f} %" for n in (len(chosen), open_)]
-    print(
-        f"{killed} of {len(chosen)} killed ({rates[0]}); {len(same)} are listed as equivalent: "
-        f"{killed} of {open_} others ({rates[1]})"
-    )
-    return open_ - killed
 
 
 def main() -> int:
@@ -221,17 +208,29 @@ def main() -> int:
     parser.add_argument("--at", help="with --only: those with this in their names")
     parser.add_argument("--allow", type=int, default=0, help="survivors that are not listed")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--listed", action="store_true", help="try the listed ones instead")
     given = parser.parse_args()
     chosen = every()
     if given.only:
         chosen = [m for m in chosen if m.file == given.only and (given.at or "") in m.name]
-    else:
+    elif not given.listed:
         chosen = sample(chosen, given.count, given.seed)
+    known = listed()
+    tried = [m for m in chosen if (m.name in known) is given.listed]
     preload()
     begun = time.monotonic()
-    new = report(chosen, search(chosen, given.verbose))
-    print(f"{time.monotonic() - begun:.0f} s")
-    return 1 if new > given.allow else 0
+    survivors = search(tried, given.verbose)
+    seconds = time.monotonic() - begun
+    if given.listed:
+        print(f"{len(tried) - len(survivors)} of {len(tried)} listed changes are noticed after all")
+        return len(survivors) < len(tried)
+    killed = len(tried) - len(survivors)
+    print(
+        f"{killed} of {len(chosen)} killed ({100 * killed / max(len(chosen), 1):.1f} %); "
+        f"{len(chosen) - len(tried)} are listed as equivalent and were not tried: {killed} of "
+        f"{len(tried)} others ({100 * killed / max(len(tried), 1):.1f} %); {seconds:.0f} s"
+    )
+    return len(survivors) > given.allow
 
 
 if __name__ == "__main__":

@@ -90,6 +90,21 @@ def test_nondeterministic_backward_is_reported():
         gradcheck(Drift.apply, leaf(1.0))
     assert gradcheck(Drift.apply, leaf(1.0), nondet_tol=1e-6)
 
+    class Over(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * Drift.apply(ctx.saved_tensors[0])
+
+    assert gradcheck(Over.apply, leaf(1.0))
+    with pytest.raises(GradcheckError, match="not reentrant"):
+        gradgradcheck(Over.apply, leaf(1.0))
+    assert gradgradcheck(Over.apply, leaf(1.0), nondet_tol=1e-6)
+
 
 def test_gradcheck_needs_an_input_that_requires_grad_and_has_its_own_memory():
     with pytest.raises(ValueError, match="requires_grad=True"):

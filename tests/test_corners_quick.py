@@ -8,6 +8,7 @@ import pytest
 import tritongrad as tg
 from tritongrad import elementwise as core
 from tritongrad.autograd.variable import wrap
+from tritongrad.inplace import inplace
 from tritongrad.op import REGISTRY
 
 PAIRS = ("add sub mul div pow floor_divide remainder clamp_min clamp_max").split()
@@ -93,3 +94,24 @@ def test_bits_of_floats_are_refused_in_place_as_they_are_elsewhere(name):
             for call in (getattr(tg, name), getattr(tg.Tensor, f"{name}_")):
                 with pytest.raises(RuntimeError, match=f"{name}: expects integer or bool tensors"):
                     call(x, other)
+
+
+DTYPES = "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64".split()
+
+
+@pytest.mark.parametrize("name", ["add", "mul", "maximum", "eq"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_in_place_casts_to_the_type_of_the_target_if_it_can(name, dtype):
+    """Of another width or sign, yes; whole numbers to bools and floats to whole numbers, no."""
+    kinds = [0, 1, 1, 1, 1, 1, 2, 2, 2, 2]
+    for other, kind in zip(DTYPES, kinds, strict=True):
+        x = tg.tensor([[0, 1, 3], [5, 7, 100]], dtype=dtype)
+        y = tg.tensor([[1, 1, 2], [5, 3, 1]], dtype=other)
+        want = REGISTRY[name].entry(x, y)
+        write = getattr(x, f"{name}_", None) or inplace(REGISTRY[name].entry).__get__(x)
+        if name != "eq" and kind > kinds[DTYPES.index(dtype)]:
+            with pytest.raises(RuntimeError, match="can't be cast to the desired output type"):
+                write(y)
+            continue
+        write(y)
+        assert x.tolist() == want.to(x.dtype).tolist() and x.dtype == getattr(tg, dtype, tg.bool)
