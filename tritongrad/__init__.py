@@ -76,6 +76,10 @@ from .ops.activation import sigmoid as sigmoid
 from .ops.activation import silu as silu
 from .ops.activation import softplus as softplus
 from .ops.activation import tanh as tanh
+from .ops.added import addbmm as addbmm
+from .ops.added import addmm as addmm
+from .ops.added import addmv as addmv
+from .ops.added import baddbmm as baddbmm
 from .ops.compare import bitwise_and as bitwise_and
 from .ops.compare import bitwise_not as bitwise_not
 from .ops.compare import bitwise_or as bitwise_or
@@ -136,10 +140,6 @@ from .ops.index import index_select as index_select
 from .ops.index import scatter as scatter
 from .ops.index import scatter_add as scatter_add
 from .ops.index import take_along_dim as take_along_dim
-from .ops.linalg import addbmm as addbmm
-from .ops.linalg import addmm as addmm
-from .ops.linalg import addmv as addmv
-from .ops.linalg import baddbmm as baddbmm
 from .ops.linalg import bmm as bmm
 from .ops.linalg import dot as dot
 from .ops.linalg import matmul as matmul

@@ -6,6 +6,7 @@ from typing import Any
 
 from .ops import (
     activation,
+    added,
     compare,
     elementwise,
     linalg,
@@ -144,10 +145,10 @@ class MathMethods(TensorBase):
     dot = linalg.dot
     mv = linalg.mv
     outer = linalg.outer
-    addmm = linalg.addmm
-    addmv = linalg.addmv
-    addbmm = linalg.addbmm
-    baddbmm = linalg.baddbmm
+    addmm = added.addmm
+    addmv = added.addmv
+    addbmm = added.addbmm
+    baddbmm = added.baddbmm
     trace = linalg.trace
 
     def __rmatmul__(self, other: Any) -> Any:

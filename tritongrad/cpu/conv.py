@@ -7,7 +7,6 @@ time, and BLAS does the rest. Many channels: conv_pixels.
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -99,9 +99,7 @@ class Patches:
         return patches.reshape(-1, plan.depth)
 
 
-def conv2d(
-    x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair, dilation: Pair
-) -> np.ndarray:
+def conv2d(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair, dilation: Pair) -> np.ndarray:
     """out[n, o, y, z] = sum over c, r, s of x[n, c, y * stride - padding + r * dilation, ..] w"""
     plan = plan_of(x.shape, w.shape, stride, padding, dilation)
     filters = len(w)

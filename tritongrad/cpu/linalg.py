@@ -42,6 +42,11 @@ def matmul(input, other, precision="highest"):
     return wide.astype(dtype)
 
 
+def linear(input, weight, precision="highest"):
+    """Product of the last dim and the transpose of a matrix."""
+    return matmul(input, weight.T)
+
+
 def multiply(input, other):
     """Product of floats, by BLAS; its bits do not depend on the number of threads."""
     if input.ndim == 2 == other.ndim:

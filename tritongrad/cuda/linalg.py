@@ -45,6 +45,11 @@ def matmul(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> Device
     return out
 
 
+def linear(x: DeviceArray, weight: DeviceArray, precision: str = "highest") -> DeviceArray:
+    """Product of the last dim and the transpose of a matrix."""
+    return matmul(x, weight.T, precision)
+
+
 def _launch(out: DeviceArray, a: DeviceArray, b: DeviceArray, precision: str) -> None:
     """Fill a contiguous, non-empty out with a @ b, batches alike."""
     from tritongrad.kernels import matmul as kernels

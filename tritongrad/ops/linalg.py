@@ -40,6 +40,12 @@ BROADCAST = [
     (Rand((2, 3, 4)), Rand((4, 2))),
     (Rand((3, 4)), Rand((2, 4, 2))),
 ]
+LAYERS = [
+    (Rand((3, 4)), Rand((2, 4))),
+    (Rand((2, 3, 4)), Rand((5, 4))),
+    (Rand((0, 4)), Rand((2, 4))),
+    (Rand((3, 0)), Rand((2, 0))),
+]
 
 
 def _check_product(name: str, input: Any, other: Any, ndim: int, second: str = "mat2") -> None:
@@ -63,6 +69,11 @@ def _check_product(name: str, input: Any, other: Any, ndim: int, second: str = "
             f"{name}: shapes cannot be multiplied: inner sizes {a.shape[-1]} and {inner} differ "
             f"{both}"
         )
+    _check_dtypes(name, a, b, both)
+
+
+def _check_dtypes(name: str, a: Any, b: Any, both: str) -> None:
+    """RuntimeError unless two arrays have one dtype, which is no bool."""
     if a.dtype != b.dtype or a.dtype == BOOL:
         raise RuntimeError(
             f"{name}: expected both to have the same dtype, not bool, but got "
@@ -231,54 +242,6 @@ def outer(input, vec2):
 
 
 @front()
-def addmm(input, mat1, mat2, *, beta=1, alpha=1):
-    """beta * input + alpha * mat1 @ mat2; where beta is 0, nan in input does not count."""
-    return _added("addmm", input, mm(mat1, mat2), beta, alpha)
-
-
-@front()
-def addmv(input, mat, vec, *, beta=1, alpha=1):
-    """beta * input + alpha * mat @ vec"""
-    return _added("addmv", input, mv(mat, vec), beta, alpha)
-
-
-@front()
-def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * batch1 @ batch2"""
-    return _added("baddbmm", input, bmm(batch1, batch2), beta, alpha)
-
-
-@front()
-def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    """beta * input + alpha * the sum of batch1 @ batch2 over the batch"""
-    return _added("addbmm", input, bmm(batch1, batch2).sum(0), beta, alpha)
-
-
-def _added(name: str, input: Any, product: Any, beta: float, alpha: float) -> Any:
-    shape = tuple(product.shape)
-    if tensor(name, input).dtype is not product.dtype:
-        raise RuntimeError(
-            f"{name}: input is {input.dtype} and the matrices are {product.dtype}: convert one "
-            "with .to(dtype)"
-        )
-    if np.broadcast_shapes(*_padded(name, tuple(input.shape), shape)) != shape:
-        raise RuntimeError(f"{name}: input {tuple(input.shape)} does not expand to {shape}")
-    product = product if alpha == 1 else product * alpha
-    if beta == 0:
-        return product
-    return product + (input if beta == 1 else input * beta)
-
-
-def _padded(name: str, shape: tuple, target: tuple) -> tuple[tuple, tuple]:
-    """The two shapes, if they broadcast."""
-    try:
-        np.broadcast_shapes(shape, target)
-    except ValueError:
-        raise RuntimeError(f"{name}: input {shape} does not expand to {target}") from None
-    return shape, target
-
-
-@front()
 def trace(input):
     """Sum of the diagonal of a matrix."""
     if tensor("trace", input).ndim != 2:
@@ -286,13 +249,38 @@ def trace(input):
     return input.diagonal().sum()
 
 
-@front()
+@op(samples=LAYERS)
+def linear(input: Tensor, weight: Tensor):
+    """input @ weight.T + bias, along the last dim of input; weight is (outputs, inputs)."""
+    return input, weight, Setting.precision
+
+
+def _of_weight(g, input):
+    """g.T input, over all rows of both."""
+    a, b = g._array, input._array
+    if a.ndim == 2 and type(a) is type(b) is ndarray and a.dtype is FLOAT32 and not state.grad:
+        return wrap(quiet(multiply, a.T, b))
+    if g.ndim > 2:
+        g, input = g.reshape(-1, g.shape[-1]), input.reshape(-1, input.shape[-1])
+    return mm(g.t(), input)
+
+
+linear.vjp(input=lambda g, weight: matmul(g, weight), weight=_of_weight)
+_linear = linear
+
+
+@front(linear)
 def linear(input, weight, bias=None):
-    """input @ weight.T + bias, along the last dim of input."""
-    if tensor("linear", input).shape[-1:] != tensor("linear", weight, "weight").shape[-1:]:
+    """input @ weight.T + bias, along the last dim of input; weight is (outputs, inputs)."""
+    shapes = tensor("linear", input).shape, tensor("linear", weight, "weight").shape
+    both = f"(input {tuple(shapes[0])}, weight {tuple(shapes[1])})"
+    if not shapes[0] or not shapes[1] or shapes[0][-1] != shapes[1][-1]:
         raise RuntimeError(
-            "linear: shapes cannot be multiplied: the last sizes of input "
-            f"{tuple(input.shape)} and weight {tuple(weight.shape)} differ"
+            f"linear: shapes cannot be multiplied: the last sizes of input and weight differ {both}"
         )
-    product = matmul(input, weight.t())
+    _check_dtypes("linear", input._array, weight._array, both)
+    if len(shapes[0]) > 1 and len(shapes[1]) == 2:
+        product = _linear(input, weight)
+    else:
+        product = matmul(input, weight.t())
     return product if bias is None else product + bias
