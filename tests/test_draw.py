@@ -100,7 +100,9 @@ def residual() -> tuple[tg.Tensor, tg.nn.Module]:
     """The loss of a network of over 20 operations and leaves, with an edge past many others."""
     tg.manual_seed(0)
     nn = tg.nn
-    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8), nn.LayerNorm(8))
+    net = nn.Sequential(
+        nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 8), nn.LayerNorm(8)
+    )
     x = tg.randn(4, 8)
     out = x + net(x)
     return nn.functional.cross_entropy(

@@ -34,9 +34,9 @@ def test_a_step_of_training_is_seen(device):
     with profile(activities=[ProfilerActivity.CPU]) as prof:
         step(device)
     seen = by_name(prof)
-    wanted = {"ones", "linear", "matmul", "relu", "forward", "backward", "SGD.step", "item"}
+    wanted = {"ones", "linear", "relu", "forward", "backward", "SGD.step", "item"}
     assert wanted <= set(seen)
-    assert {"ReluBackward0", "MmBackward0"} & set(seen)
+    assert {"ReluBackward0", "LinearBackward0"} <= set(seen)
     assert seen["relu"].count == seen["SGD.step"].count == 1
 
 

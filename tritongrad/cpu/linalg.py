@@ -42,9 +42,10 @@ def matmul(input, other, precision="highest"):
     return wide.astype(dtype)
 
 
-def linear(input, weight, precision="highest"):
-    """Product of the last dim and the transpose of a matrix."""
-    return matmul(input, weight.T)
+def linear(input, weight, bias=None, precision="highest"):
+    """Product of the last dim and the transpose of a matrix, plus a row."""
+    out = matmul(input, weight.T)
+    return out if bias is None else np.add(out, bias, out=out)
 
 
 def multiply(input, other):

@@ -6,6 +6,7 @@ import numpy as np
 
 from tritongrad.cuda import tiles
 from tritongrad.cuda.array import DeviceArray, empty
+from tritongrad.cuda.elementwise import elementwise
 from tritongrad.cuda.launch import launch
 from tritongrad.cuda.quick import recall, remember
 from tritongrad.cuda.views import reshaped_strides
@@ -45,9 +46,12 @@ def matmul(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> Device
     return out
 
 
-def linear(x: DeviceArray, weight: DeviceArray, precision: str = "highest") -> DeviceArray:
-    """Product of the last dim and the transpose of a matrix."""
-    return matmul(x, weight.T, precision)
+def linear(
+    x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None = None, precision: str = "highest"
+) -> DeviceArray:
+    """Product of the last dim and the transpose of a matrix, plus a row."""
+    out = matmul(x, weight.T, precision)
+    return out if bias is None else elementwise("add", out, bias, out=out)
 
 
 def _launch(out: DeviceArray, a: DeviceArray, b: DeviceArray, precision: str) -> None:

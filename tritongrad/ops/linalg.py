@@ -41,10 +41,10 @@ BROADCAST = [
     (Rand((3, 4)), Rand((2, 4, 2))),
 ]
 LAYERS = [
-    (Rand((3, 4)), Rand((2, 4))),
-    (Rand((2, 3, 4)), Rand((5, 4))),
-    (Rand((0, 4)), Rand((2, 4))),
-    (Rand((3, 0)), Rand((2, 0))),
+    (Rand((3, 4)), Rand((2, 4)), None),
+    (Rand((2, 3, 4)), Rand((5, 4)), Rand((5,))),
+    (Rand((0, 4)), Rand((2, 4)), Rand((2,))),
+    (Rand((3, 0)), Rand((2, 0)), Rand((2,))),
 ]
 
 
@@ -250,13 +250,26 @@ def trace(input):
 
 
 @op(samples=LAYERS)
-def linear(input: Tensor, weight: Tensor):
+def linear(input: Tensor, weight: Tensor, bias=None):
     """input @ weight.T + bias, along the last dim of input; weight is (outputs, inputs)."""
-    return input, weight, Setting.precision
+    a, b = input._array, weight._array
+    both = f"(input {a.shape}, weight {b.shape})"
+    if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-1]:
+        raise RuntimeError(
+            f"linear: shapes cannot be multiplied: the last sizes of input and weight differ {both}"
+        )
+    _check_dtypes("linear", a, b, both)
+    if bias is not None:
+        _check_dtypes("linear", a, bias._array, f"(input and bias {bias._array.shape})")
+        if bias._array.shape != b.shape[:-1]:
+            raise RuntimeError(
+                f"linear: bias {bias._array.shape} must have an element for each output {both}"
+            )
+    return input, weight, bias, Setting.precision
 
 
 def _of_weight(g, input):
-    """g.T input, over all rows of both."""
+    """g.T input, over all rows of both: laid out as the weight is."""
     a, b = g._array, input._array
     if a.ndim == 2 and type(a) is type(b) is ndarray and a.dtype is FLOAT32 and not state.grad:
         return wrap(quiet(multiply, a.T, b))
@@ -265,22 +278,21 @@ def _of_weight(g, input):
     return mm(g.t(), input)
 
 
-linear.vjp(input=lambda g, weight: matmul(g, weight), weight=_of_weight)
+linear.vjp(
+    input=lambda g, weight: matmul(g, weight),
+    weight=_of_weight,
+    bias=lambda g: g.sum(tuple(range(g.ndim - 1))),
+)
 _linear = linear
 
 
 @front(linear)
 def linear(input, weight, bias=None):
     """input @ weight.T + bias, along the last dim of input; weight is (outputs, inputs)."""
-    shapes = tensor("linear", input).shape, tensor("linear", weight, "weight").shape
-    both = f"(input {tuple(shapes[0])}, weight {tuple(shapes[1])})"
-    if not shapes[0] or not shapes[1] or shapes[0][-1] != shapes[1][-1]:
-        raise RuntimeError(
-            f"linear: shapes cannot be multiplied: the last sizes of input and weight differ {both}"
-        )
-    _check_dtypes("linear", input._array, weight._array, both)
-    if len(shapes[0]) > 1 and len(shapes[1]) == 2:
-        product = _linear(input, weight)
-    else:
+    if tensor("linear", input).ndim < 2 or tensor("linear", weight, "weight").ndim != 2:
         product = matmul(input, weight.t())
+    elif bias is None or bias.shape == weight.shape[:1]:
+        return _linear(input, weight, bias)
+    else:  # one that is broadcast
+        product = _linear(input, weight)
     return product if bias is None else product + bias
