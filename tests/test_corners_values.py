@@ -86,6 +86,20 @@ def test_a_grad_shares_memory_with_nobody(place):
         x.grad.add_(1.0)
         z.grad.mul_(9.0)
         assert z.grad.tolist() == [[9.0] * 3] * 2 and given.tolist() == [[1.0] * 3] * 2
+    for given in (tg.ones(2, 3, device=place), tg.ones(2, 3, device=place, requires_grad=True)):
+        x, y, z = (tg.ones(2, 3, device=place, requires_grad=True) for _ in range(3))
+        ((x + y) * z + (x + y)).backward(given, create_graph=True)
+        for t in (x, y):
+            assert t.grad.requires_grad and t.grad.tolist() == [[2.0] * 3] * 2
+        (x + 0.0).backward(given, create_graph=True)
+        (w := z.detach().requires_grad_()).add(0.0).backward(given, create_graph=True)
+        assert w.grad.requires_grad is given.requires_grad
+        with tg.no_grad():
+            for t in (x, w):
+                t.grad.zero_()
+        assert given.tolist() == [[1.0] * 3] * 2 and y.grad.tolist() == [[2.0] * 3] * 2
+        for t in (x, y, w):
+            t.grad = None  # the cycle of a leaf and its grad
     kept = []
     x = tg.zeros(2, 3, device=place, requires_grad=True)
     y = x * 1.0

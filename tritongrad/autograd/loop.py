@@ -179,8 +179,8 @@ def accumulate_grad(leaf: Any, g: Any, create_graph: bool) -> None:
     with accumulate_lock:
         old = getattr(leaf, "_grad", None)
         if old is None:
-            keep = (create_graph and g._node is not None) or is_unshared(g)
-            leaf._grad = g if keep else wrap(g._array.copy())
+            keep = is_unshared(g)
+            leaf._grad = g if keep else g.clone() if create_graph else wrap(g._array.copy())
         elif create_graph:
             leaf._grad = old + g
         else:
