@@ -90,11 +90,15 @@ def test_a_busy_shared_context_is_replaced_by_the_threads_own(declared):
         """Fails."""
         return (input,)
 
+    calls = []
+
     def fails(a):
+        calls.append(a)
         raise RuntimeError("of its own")
 
     with pytest.raises(RuntimeError, match="of its own"):
         declared(samples=[], cpu=fails)(failing)(tg.ones(2))
+    assert len(calls) == 1  # not tried again
 
 
 def test_views_and_lists_of_what_are_no_tensors_are_refused():

@@ -148,3 +148,58 @@ def test_the_error_for_a_changed_tensor_names_the_change(name):
             getattr(y, f"{name}_")(*CHANGES[name])
         with pytest.raises(RuntimeError, match=rf"version 1; expected .* 0 .*by {name}\w*_:"):
             z.backward()
+
+
+def test_outputs_that_do_not_matter_have_derivatives_of_zero():
+    x, other = leaf(1.0, 2.0), leaf(4.0)
+    values, products = jvp(lambda x: (x * x, other * 2.0), x, tg.ones(2, dtype=tg.float64))
+    assert [v.tolist() for v in values] == [[1.0, 4.0], [8.0]]
+    assert [p.tolist() for p in products] == [[2.0, 4.0], [0.0]]
+
+
+USES = {
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "pow": lambda a, b: a**b,
+    "square": lambda a, b: a * a,
+    "first": lambda a, b: a * b.detach(),
+    "second": lambda a, b: a.detach() * b,
+    "number": lambda a, b: a**2.5,
+    "exp": lambda a, b: a.exp(),
+    "log": lambda a, b: a.log(),
+    "clamp": lambda a, b: a.clamp(0.5, 5.0),
+    "where": lambda a, b: tg.where(a > b, a, b * b),
+    "maximum": lambda a, b: a.maximum(b),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_what_was_written_before_it_was_used_can_be_used(name):
+    """The count of writes that a Node saves is that of its time, recorded ones or not."""
+    for recorded in (False, True):
+        x, y = leaf(2.0, 3.0), leaf(3.0, 2.0)
+        a, b = x * 1.0, y * 1.0
+        for t, times in ((a, 1), (b, 2), (x, 3), (y, 4)):
+            for _ in range(times):
+                with tg.set_grad_enabled(recorded and not t.is_leaf):
+                    t.mul_(1.0)
+        for first, second in ((a, b), (x, y), (a, y), (x, b)):
+            USES[name](first, second).sum().backward(retain_graph=True)
+            with tg.no_grad():
+                first.mul_(1.0)
+                second.mul_(1.0)
+        assert x.grad is not None or name == "second"
+
+
+def test_a_view_that_was_written_keeps_the_node_that_it_got():
+    x = leaf(1.0, 2.0)
+    y = x * 1.0
+    part = y[:1]
+    part.mul_(3.0)
+    assert part.grad_fn is part.grad_fn and y.grad_fn is y.grad_fn
+    part.retain_grad()
+    seen = []
+    part.register_hook(seen.append)
+    (part * 5.0).sum().backward()
+    assert part.grad.tolist() == [5.0] and seen[0].tolist() == [5.0]
+    assert x.grad.tolist() == [15.0, 0.0]

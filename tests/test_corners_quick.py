@@ -115,3 +115,14 @@ def test_in_place_casts_to_the_type_of_the_target_if_it_can(name, dtype):
             continue
         write(y)
         assert x.tolist() == want.to(x.dtype).tolist() and x.dtype == getattr(tg, dtype, tg.bool)
+
+
+@pytest.mark.triton
+def test_an_operand_that_overlaps_the_target_is_read_before_it_is_written():
+    pytest.importorskip("triton")
+    for place in ("cpu", "interpret"):
+        x, y = (tg.arange(9000.0, device=place) for _ in range(2))
+        x[1:].add_(x[:-1])
+        assert x[1:].cpu().tolist() == (tg.arange(1.0, 9000.0) * 2 - 1).tolist()
+        y[:-1].add_(y[1:])
+        assert y[:-1].cpu().tolist() == (tg.arange(8999.0) * 2 + 1).tolist()
