@@ -8,7 +8,17 @@ from pathlib import Path
 from bench.import_time import NAMES, measure
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("triton", "cuda", "torch", "scipy", "matplotlib", "sklearn", "hypothesis", "pytest")
+HEAVY = (
+    "numba",
+    "triton",
+    "cuda",
+    "torch",
+    "scipy",
+    "matplotlib",
+    "sklearn",
+    "hypothesis",
+    "pytest",
+)
 
 LOADED = """
 import sys

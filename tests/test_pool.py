@@ -13,6 +13,7 @@ import tritongrad as tg
 from tritongrad.cpu import team
 from tritongrad.cpu.pool import Pool, pool, size_class
 
+pytestmark = pytest.mark.fast  # its loops write into buffers of the pool
 N = 1 << 17  # elements: half a MiB of float32, from the pool
 
 

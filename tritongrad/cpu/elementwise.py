@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .large import WIDE
+from .large import BOOL, WHOLE, WIDE, by_rows
+from .pool import empty
 
 Array = np.ndarray
 
@@ -21,13 +21,17 @@ def number(x: object) -> float | None:
     return x  # type: ignore[return-value]
 
 
-def into(kernel: Callable) -> Callable:
-    """Mark a kernel that takes `out`, as ufuncs do: it has no need of temporaries."""
-    kernel.into = True
-    return kernel
+def into(step: int) -> Callable:
+    """Mark a kernel that takes `out`, as ufuncs do, and how many elements it is given at a time."""
+
+    def mark(kernel: Callable) -> Callable:
+        kernel.into = step
+        return kernel
+
+    return mark
 
 
-@into
+@into(WHOLE)
 def pow(input: Array, exponent: Array | float, out: Array | None = None) -> Array:
     """input ** exponent; small whole ones are products: np.power is slow for negative bases."""
     e = number(exponent)
@@ -35,18 +39,27 @@ def pow(input: Array, exponent: Array | float, out: Array | None = None) -> Arra
         return np.power(input, exponent, out=out)
     if e == 2:
         return np.multiply(input, input, out=out)
-    if e == 3:
-        return np.multiply(np.multiply(input, input, out=out), input, out=out)
+    if e in (3, 4):
+        return product(input, e, out)
     if e == 0.5:
         return np.sqrt(input + input.dtype.type(0), out=out)  # -0 + 0 = 0: pow has no -0 here
     if e == 1:
         return np.positive(input, out=out)
     if e == -1:
         return np.reciprocal(input, out=out)
-    if e == 4:
-        square = np.multiply(input, input, out=out)
-        return np.multiply(square, square, out=out)
     return np.power(input, input.dtype.type(e), out=out)
+
+
+def product(input: Array, e: float, out: Array | None) -> Array:
+    """input * input * input, or the square of a square; in blocks, which stay in L2."""
+    if out is None:
+        square = np.multiply(input, input)
+        return np.multiply(square, input if e == 3 else square)
+    for start in range(0, input.shape[0], WIDE):
+        block, into = input[start : start + WIDE], out[start : start + WIDE]
+        np.multiply(block, block, out=into)
+        np.multiply(into, block if e == 3 else into, out=into)
+    return out
 
 
 def select(mask: Array, values: Array, out: Array | None = None) -> Array:
@@ -68,6 +81,13 @@ def select(mask: Array, values: Array, out: Array | None = None) -> Array:
     return result.view(values.dtype)
 
 
+def holds(compare: np.ufunc, a: Array, b: Any) -> Array:
+    """compare(a, b), into used memory where both are of one shape or b is a number."""
+    if np.ndim(b) and np.shape(b) != a.shape:
+        return compare(a, b)
+    return compare(a, b, out=empty(a.shape, BOOL))
+
+
 def rsqrt(input: Array) -> Array:
     return np.reciprocal(np.sqrt(input))
 
@@ -82,26 +102,17 @@ def log_sigmoid(input: Array) -> Array:
     return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
 
 
-@into
+@into(WHOLE)
 def relu(input: Array, out: Array | None = None) -> Array:
-    return np.maximum(input, zeros_like_block(input), out=out)
+    zero = input.dtype.type(0)
+    if out is None or input.ndim != 1:
+        return np.maximum(input, zero, out=out)
+    return by_rows(np.maximum, input, np.asarray(zero), out=out)
 
 
-def zeros_like_block(input: Array) -> Array:
-    """Zeros to compare a block of a large array with: np.maximum is slow with a number."""
-    if input.ndim != 1 or not 1024 <= input.size <= WIDE:
-        return input.dtype.type(0)
-    return _zeros(input.dtype)[: input.size]
-
-
-@functools.cache
-def _zeros(dtype: np.dtype) -> Array:
-    return np.zeros(WIDE, dtype)
-
-
-@into
+@into(WHOLE)
 def relu_backward(grad: Array, result: Array, out: Array | None = None) -> Array:
-    return select(result > 0, grad, out)
+    return select(holds(np.greater, result, 0), grad, out)
 
 
 def tanh_backward(grad: Array, result: Array) -> Array:
@@ -200,14 +211,14 @@ def clamp_backward(grad: Array, input: Array, min: Array, max: Array) -> Array:
     return select((input >= min) & (input <= max), grad)
 
 
-@into
+@into(WHOLE)
 def clamp_min_backward(grad: Array, input: Array, min: Array, out: Any = None) -> Array:
-    return select(input >= min, grad, out)
+    return select(holds(np.greater_equal, input, min), grad, out)
 
 
-@into
+@into(WHOLE)
 def clamp_max_backward(grad: Array, input: Array, max: Array, out: Any = None) -> Array:
-    return select(input <= max, grad, out)
+    return select(holds(np.less_equal, input, max), grad, out)
 
 
 def floor_divide(input: Array, other: Array) -> Array:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from . import fast
 from .pool import empty
-from .team import cuts, team
+from .team import cuts, pieces, team
 
 BOOL = np.dtype(bool)
 LARGE = 1 << 14  # elements from which results come from the pool
 SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
+CHEAP = 1 << 19  # ... for a ufunc that does little more than move memory
 BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay in L2
-WIDE = 1 << 17  # ... without them: two threads meet less often at the interpreter's lock
+WIDE = 1 << 17  # ... of one that keeps them in its result
+WHOLE = 1 << 62  # ... of one without any: threads meet less often at the interpreter's lock
+ROW = 1 << 14  # elements of a row full of one number; much shorter ones NumPy copies first
+MOVERS = frozenset(
+    (np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.negative, np.absolute, np.square)
+)
 
 
 def fits(arrays: list) -> bool:
@@ -31,56 +38,79 @@ def fits(arrays: list) -> bool:
 
 def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     """kernel(*arrays), of which at least one is large."""
+    found = fast.run(kernel, arrays)
+    if found is not None:
+        return found
     shape = _common_shape(arrays)
     if shape is None:
         if isinstance(kernel, np.ufunc):
             return _broadcast(kernel, arrays)
         return kernel(*arrays)
     n = math.prod(shape)
-    direct = isinstance(kernel, np.ufunc) or hasattr(kernel, "into")
-    if n < SPLIT and isinstance(kernel, np.ufunc) and not slow_with_number(kernel, arrays):
-        dtype = BOOL if compares(kernel) else arrays[0].dtype
-        return kernel(*arrays, out=empty(shape, dtype))
+    ufunc = isinstance(kernel, np.ufunc)
+    slow = slow_with_number(kernel, arrays)
+    shared = n >= (CHEAP if kernel in MOVERS else SPLIT)
+    if ufunc and not slow and not shared:
+        return kernel(*arrays, out=empty(shape, _type_of(kernel, arrays)))
     flat = [a.reshape(-1) if a.ndim else a for a in arrays]
-    first = kernel(*[a[:1] if a.ndim else a for a in flat])
-    out = empty(shape, first.dtype)
-    target = out.reshape(-1)
-    step = n if isinstance(kernel, np.ufunc) else WIDE if direct else BLOCK
-    if slow_with_number(kernel, arrays):
-        flat = [a if a.ndim else block_of(a.tobytes(), a.dtype)[:n] for a in flat]
-        step = WIDE
+    if ufunc:
+        dtype = _type_of(kernel, arrays)
+    else:
+        dtype = kernel(*[a[:1] if a.ndim else a for a in flat]).dtype
+    out = empty(shape, dtype)
+    work = _worker(kernel, flat, out.reshape(-1), slow)
+    if shared:
+        team().run(work, pieces(n, BLOCK))
+    else:
+        work(0, n)
+    return out
+
+
+def _type_of(ufunc: np.ufunc, arrays: Sequence[np.ndarray]) -> np.dtype:
+    return BOOL if compares(ufunc) else arrays[0].dtype
+
+
+def _worker(kernel: Any, flat: list, target: np.ndarray, slow: bool) -> Callable:
+    """work(i, j): the kernel on these elements, in blocks that suit it."""
+    step = getattr(kernel, "into", WHOLE if isinstance(kernel, np.ufunc) else 0)
+    if slow:
+        kernel = functools.partial(by_rows, kernel)
 
     def work(i: int, j: int) -> None:
-        for start in range(i, j, step):
-            end = min(start + step, j)
-            parts = [part(a, start, end, n) for a in flat]
-            if direct:
+        for start in range(i, j, step or BLOCK):
+            end = min(start + (step or BLOCK), j)
+            parts = [a[start:end] if a.ndim else a for a in flat]
+            if step:
                 kernel(*parts, out=target[start:end])
             else:
                 target[start:end] = kernel(*parts)
 
-    if n < SPLIT:
-        work(0, n)
-    else:
-        team().run(work, cuts(n, BLOCK))
+    return work
+
+
+def by_rows(kernel: Callable, *operands: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """The ufunc on flat arrays, with rows full of a number in place of a number."""
+    n = out.size
+    whole = n // ROW * ROW
+    rows = [None if a.ndim else row_of(a.tobytes(), a.dtype) for a in operands]
+    for start, stop, shape in ((0, whole, (-1, ROW)), (whole, n, (-1,))):
+        if start < stop:
+            parts = [
+                a[start:stop].reshape(shape) if row is None else row[: stop - start]
+                for a, row in zip(operands, rows, strict=True)
+            ]
+            kernel(*parts, out=out[start:stop].reshape(shape))
     return out
 
 
 @functools.lru_cache(maxsize=4)
-def block_of(number: bytes, dtype: np.dtype) -> np.ndarray:
-    """A block full of one number, given by its bytes: 0.0 and -0.0 are two."""
-    return np.full(WIDE, np.frombuffer(number, dtype)[0])
-
-
-def part(a: np.ndarray, start: int, end: int, n: int) -> np.ndarray:
-    """What an operand gives to a block: a number as it is, or one block of it."""
-    if a.ndim == 0:
-        return a
-    return a[start:end] if a.size == n else a[: end - start]
+def row_of(number: bytes, dtype: np.dtype) -> np.ndarray:
+    """A row full of one number, given by its bytes: 0.0 and -0.0 are two."""
+    return np.full(ROW, np.frombuffer(number, dtype)[0])
 
 
 def slow_with_number(kernel: Any, arrays: tuple) -> bool:
-    """Whether a block full of the number is quicker: NumPy's extremes have no loop for one."""
+    """Whether rows full of the number are quicker: NumPy's extremes have no loop for one."""
     return kernel in (np.maximum, np.minimum) and any(a.ndim == 0 for a in arrays)
 
 
@@ -126,7 +156,13 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
 def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
     """kernel(target, other, out=target) for a large contiguous target, by the team."""
     apart = other is target or not np.may_share_memory(target, other)
-    if target.size < SPLIT or not apart or _common_shape((target, other)) is None:
+    if (
+        apart
+        and other is not target
+        and fast.run(kernel, (target, other), inplace=True) is not None
+    ):
+        return
+    if target.size < CHEAP or not apart or _common_shape((target, other)) is None:
         kernel(target, other, out=target)  # where they overlap, NumPy takes a copy
         return
     a = target.reshape(-1)
@@ -135,4 +171,4 @@ def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
     def work(i: int, j: int) -> None:
         kernel(a[i:j], b[i:j] if b.ndim else b, out=a[i:j])
 
-    team().run(work, cuts(a.size, BLOCK))
+    team().run(work, pieces(a.size, BLOCK))

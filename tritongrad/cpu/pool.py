@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from sys import getrefcount
@@ -56,7 +57,10 @@ class Pool:
         if not found:
             return None
         first = self.next[size]
-        for step in range(min(TRIES, len(found))):
+        buffer = found[first]
+        if getrefcount(buffer) == UNSEEN:
+            return buffer
+        for step in range(1, min(TRIES, len(found))):
             at = (first + step) % len(found)
             buffer = found[at]
             if getrefcount(buffer) == UNSEEN:
@@ -81,6 +85,7 @@ class Pool:
         self.bins, self.next, self.total = {}, {}, 0
 
 
+@functools.lru_cache(maxsize=1024)
 def size_class(nbytes: int) -> int:
     """The size rounded up to eighths of a power of two: at most an eighth is wasted."""
     step = 1 << max(nbytes.bit_length() - 4, 12)

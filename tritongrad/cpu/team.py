@@ -13,6 +13,7 @@ import numpy as np
 
 from . import blas
 
+FINE = 4  # pieces of a helper's share
 SPINS = 100  # looks at a lock before the caller sleeps on it: a part is short, waking is not
 
 
@@ -150,3 +151,15 @@ def cuts(n: int, unit: int) -> list[tuple[int, int]]:
     count = min(_count, units)
     ends = [min(units * k // count * unit, n) for k in range(count + 1)]
     return list(itertools.pairwise(ends))
+
+
+def pieces(n: int, unit: int) -> list[tuple[int, int]]:
+    """[0, n) for each thread, the helpers' in several: of those the caller does what is left."""
+    first, *others = cuts(n, unit)
+    found = [first]
+    for start, stop in others:
+        units = -(-(stop - start) // unit)
+        count = min(FINE, units)
+        ends = [min(start + units * k // count * unit, stop) for k in range(count + 1)]
+        found += itertools.pairwise(ends)
+    return found
