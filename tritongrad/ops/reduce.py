@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.autograd.modes import shared_quiet, state
+from tritongrad.autograd.modes import state
 from tritongrad.autograd.quick import trace_two
 from tritongrad.autograd.variable import INFERENCE, new, registry, wrap
 from tritongrad.calling import publish
-from tritongrad.dtype import FLOAT32, FLOAT64, as_dtype, is_float
+from tritongrad.dtype import FLOAT32, as_dtype, is_float
 from tritongrad.op import op
 from tritongrad.samples import Bools, Ints, Rand
 
@@ -73,21 +73,21 @@ def _everywhere(g, shape):
 
 sum_of_all.vjp(input=_everywhere)
 sum_of_all.op.node_name, _sum.op.node_name = "SumBackward0", "SumBackward1"
-ndarray, empty = np.ndarray, np.empty
-add_up: Any = np.add.reduce
-FEW = 1 << 16  # elements: their sum in float64 is exact to far below one rounding to float32
+ndarray, array = np.ndarray, np.array
+FEW = 1 << 13  # elements: BLAS adds them in one thread, in float64, and looks at no error flag
+ONES = np.ones(FEW)
+BELOW = 3e38  # no float32 near its rounding to infinity, which would be a warning
 
 
 def sum(input, dim=None, keepdim=False, dtype=None, *, axis=None, keepdims=None, out=None):
     """Sum over dims (all if none are given); integers and bools are summed as int64."""
     if dim is None and dtype is None and not keepdim and axis is keepdims is out is None:
         a = getattr(input, "_array", None)
-        if type(a) is ndarray and a.dtype is FLOAT32 and a.size < FEW:
-            total = empty((), FLOAT32)
-            try:
-                shared_quiet(add_up, a, None, FLOAT64, total)
-            except RuntimeError:  # another thread is in the shared context
-                state.quiet(add_up, a, None, FLOAT64, total)
+        if type(a) is ndarray and a.dtype is FLOAT32 and a.size <= FEW:
+            found = float(a.ravel().dot(ONES[: a.size]))
+            if not -BELOW < found < BELOW:
+                return _sum(input)
+            total = array(found, FLOAT32)
             t = new(registry.Tensor)
             t._array = total
             t._node = None
