@@ -30,7 +30,7 @@ import mutation_sites as sites
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 LISTED = TESTS / "mutation_survivors.json"
-WALL, CPU, MEMORY = 200, 60, 6 << 30  # limits of one child: seconds, seconds, bytes
+WALL, CPU, MEMORY = 400, 120, 6 << 30  # limits of one child: seconds, seconds, bytes
 
 # What is changed, and the tests that are most likely to notice: the others follow.
 FILES = {

@@ -126,3 +126,23 @@ def test_an_operand_that_overlaps_the_target_is_read_before_it_is_written():
         assert x[1:].cpu().tolist() == (tg.arange(1.0, 9000.0) * 2 - 1).tolist()
         y[:-1].add_(y[1:])
         assert y[:-1].cpu().tolist() == (tg.arange(8999.0) * 2 + 1).tolist()
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 2, 3, -1, 0.5, 1.0, True])
+@pytest.mark.parametrize("name", ["add", "sub"])
+def test_alpha_scales_what_is_added_whatever_it_is(name, alpha):
+    for dtype in ("float32", "float64", "bfloat16"):
+        x, y = values(dtype), values(dtype) + 1
+        scaled = alpha * y.double()
+        want = x.double() + scaled if name == "add" else x.double() - scaled
+        for call in (getattr(tg, name), getattr(tg.Tensor, name), getattr(tg.Tensor, f"{name}_")):
+            for given in (x.clone(), x.clone().requires_grad_() * 1.0):
+                assert call(given, y, alpha=alpha).tolist() == want.to(x.dtype).tolist()
+            assert call(x.clone(), other=y, alpha=alpha).tolist() == want.to(x.dtype).tolist()
+    for call in (
+        lambda: x.mul_(y, alpha=2),
+        lambda: x.exp_(alpha=2),
+        lambda: tg.mul(x, y, alpha=2),
+    ):
+        with pytest.raises(TypeError):
+            call()

@@ -133,7 +133,7 @@ def promote(a: np.dtype, b: np.dtype) -> np.dtype:
     if a == b:
         return a
     if category(a) != category(b):
-        return a if category(a) > category(b) else b
+        return max(a, b, key=category)
     if {a, b} == set(HALVES):
         return FLOAT32
     if BFLOAT16 in (a, b):
