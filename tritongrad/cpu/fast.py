@@ -136,6 +136,8 @@ class Fast:
         for operands, want in trials(name, kernel, form, dtype):
             out = operands[0].copy()
             self.team.run(loop.address, out, *operands)
+            two = sum(np.isnan(a) for a in operands) > 1
+            out[two] = want[two] = 0  # which of two nans they give, NumPy does not say either
             if out.tobytes() != want.tobytes():
                 return 0
         return loop.address
