@@ -203,3 +203,36 @@ def test_a_view_that_was_written_keeps_the_node_that_it_got():
     (part * 5.0).sum().backward()
     assert part.grad.tolist() == [5.0] and seen[0].tolist() == [5.0]
     assert x.grad.tolist() == [15.0, 0.0]
+
+
+def test_gradients_of_a_function_for_inputs_that_need_none_are_dropped():
+    class Scale(Function):
+        @staticmethod
+        def forward(ctx, factor, x, unused):
+            ctx.save_for_backward(factor, x)
+            return factor * x
+
+        @staticmethod
+        def backward(ctx, g):
+            factor, x = ctx.saved_tensors
+            return g * x, g * factor, None
+
+    constant = tg.full((1,), 3.0, dtype=tg.float64)
+    for factor, x in ((constant, leaf(2.0)), (leaf(2.0), constant)):
+        unused = leaf(1.0, 1.0)
+        Scale.apply(factor, x, unused).backward()
+        got = [None if t.grad is None else t.grad.tolist() for t in (factor, x, unused)]
+        assert got == ([None, [3.0], None] if x.requires_grad else [[3.0], None, None])
+
+
+@pytest.mark.parametrize("text, told", [("no room", "no room"), ("", "nothing more is known")])
+def test_a_kernel_without_memory_is_named_whatever_its_error_says(declared, text, told):
+    def huge(input: tg.Tensor):
+        """What no machine can hold."""
+        return (input,)
+
+    def fails(a):
+        raise MemoryError(text)
+
+    with pytest.raises(MemoryError, match=f"^huge: out of memory on the CPU: {told}$"):
+        declared(samples=[], cpu=fails)(huge)(tg.ones(2))

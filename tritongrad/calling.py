@@ -93,7 +93,9 @@ def out_of_memory(name: str, error: MemoryError) -> MemoryError:
     """NumPy's error for an array without room, with the operation and the bytes named."""
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
     if shape is None or dtype is None:
-        return MemoryError(f"{name}: out of memory on the CPU: {error or 'no details are known'}")
+        return MemoryError(
+            f"{name}: out of memory on the CPU: {str(error) or 'nothing more is known'}"
+        )
     nbytes = math.prod(shape) * dtype.itemsize
     return MemoryError(
         f"{name}: no memory for {nbytes} bytes ({nbytes / 2**30:.2f} GiB) on the CPU: free some "

@@ -156,7 +156,7 @@ def fit(g: Any, like: Any) -> Any:
     array = g._array
     if array.shape != like.shape:
         g = sum_to_shape(g, like.shape)
-    if array.dtype is not like.dtype and array.dtype != like.dtype:
+    if array.dtype != like.dtype:
         g = g.to(like.dtype)
     return g
 
