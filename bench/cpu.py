@@ -6,7 +6,8 @@ Each peer is a process of its own; they get the same unit in turn, one at a time
 the least time of a call over many short repeats. A figure is our time over the peer's: the median
 of the rounds [their middle half]. With --threads 1 it is the processor's time, which other programs
 do not change; with more it is wall time, which needs a quiet machine. PyTorch is measured where the
-interpreter, or the one named by --torch or TRITONGRAD_PEER_PYTHON, has it. Tables go to the
+interpreter, or the one named by --torch or TRITONGRAD_PEER_PYTHON, has it, and the group `fast`
+where it, or the one named by --fast or TRITONGRAD_FAST_PYTHON, has numba. Tables go to the
 terminal, JSON and pictures to bench/results/, from where --write brings a document up to date.
 """
 
@@ -22,12 +23,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import data, document, pictures, report, whole
-from bench.driver import OURS, ROOT, Noise, Peer, find_torch, measure, start
-from bench.rows import GROUPS, Row, inside_rows, rate_rows, rates_of
+from bench.driver import OURS, ROOT, Noise, Peer, find_fast, find_torch, measure, start
+from bench.rows import FAST, GROUPS, Row, inside_rows, rate_rows, rates_of
 from tritongrad.progress import track
 
 RESULTS = ROOT / "bench" / "results"
 TINY = 16
+FAST_GROUP = "fast"
+NO_NUMBA = "Not measured: no interpreter with numba was named (--fast)"
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
@@ -43,6 +46,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     add("--out", type=Path, default=RESULTS, metavar="DIR", help="for JSON and pictures")
     add("--write", type=Path, metavar="FILE", help="put DIR's tables into FILE, measure nothing")
     add("--torch", metavar="PYTHON", help="an interpreter that has PyTorch")
+    add("--fast", metavar="PYTHON", help="an interpreter that has numba, NumPy and ml_dtypes")
     add("--threads", type=int, default=min(os.cpu_count() or 1, 4))
     add("--rounds", type=int, default=7)
     add("--seconds", type=float, default=0.25, help="of a unit in a round")
@@ -97,7 +101,8 @@ def run(given: argparse.Namespace, folder: Path) -> report.Groups:
     found: report.Groups = {}
     inside = [group for group in wanted if group != "processes"]
     if inside:
-        peers = start(folder, torch, given.threads)
+        fast = find_fast(given.fast) if FAST_GROUP in inside else None
+        peers = start(folder, torch, given.threads, fast=fast)
         try:
             about["versions"] = {p.name: p.version for p in peers}
             print(", ".join(p.version for p in peers))
@@ -131,6 +136,10 @@ def run_inside(
     rows = inside_rows()
     for group in groups:
         mine = [row for row in rows if row.group == group]
+        if group == FAST_GROUP and FAST not in [p.name for p in peers]:
+            found[group] = ({**about, "load": report.load(), "missing": NO_NUMBA}, mine)
+            print(f"\n{group}: {NO_NUMBA}")
+            continue
         noise = measure_all(mine, group, peers, given)
         for row in mine:
             row.floor = rates.floor(row)

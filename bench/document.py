@@ -34,7 +34,9 @@ def markdown(groups: Groups) -> str:
             said = words
         share = about.get("disturbed", 0)
         noise = f"Other programs disturbed {share:.0%} of the rounds.\n\n" if share else ""
-        parts.append(f"### {GROUPS[name][:1].upper()}{GROUPS[name][1:]}\n\n{noise}{table(rows)}")
+        missing = f"{about['missing']}.\n\n" if "missing" in about else ""
+        head = f"### {GROUPS[name][:1].upper()}{GROUPS[name][1:]}"
+        parts.append(f"{head}\n\n{missing}{noise}{table(rows)}")
     return "\n\n".join(parts)
 
 

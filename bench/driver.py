@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.rows import OURS, Row
+from bench.rows import FAST, OURS, Row
 from bench.worker import FORGET
 
 ROOT = Path(__file__).resolve().parent.parent
 CLOSE = 2e-3  # checksums of peers may differ so much: sums in another order, errors of descent
 BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 PYTHON = "TRITONGRAD_PEER_PYTHON"  # the environment's word for --torch
+FAST_PYTHON = "TRITONGRAD_FAST_PYTHON"  # ... and for --fast
 DIRTY = 0.1  # share of the machine that other programs may use while a unit is timed
 
 
@@ -26,7 +27,8 @@ class Peer:
     def __init__(self, name: str, python: str, folder: Path, threads: int, device: str) -> None:
         self.name = name
         env = {k: v for k, v in os.environ.items() if k not in BLAS}
-        if name != OURS:  # ours chooses BLAS threads by size, so must be free to
+        env["TRITONGRAD_FAST"] = "1" if name == FAST else "0"
+        if name not in (OURS, FAST):  # ours chooses BLAS threads by size, so must be free to
             env |= dict.fromkeys(BLAS, str(threads))
         elif threads == 1:
             env["OPENBLAS_NUM_THREADS"] = "1"
@@ -71,25 +73,41 @@ class Peer:
         self.process.wait(10)
 
 
-def start(folder: Path, torch: str | None, threads: int, device: str = "cpu") -> list[Peer]:
-    """Ours, NumPy where it has something to say, and PyTorch if an interpreter has it."""
+def start(
+    folder: Path, torch: str | None, threads: int, device: str = "cpu", fast: str | None = None
+) -> list[Peer]:
+    """Ours, NumPy where it has something to say, PyTorch and the extra if an interpreter has it."""
     peers = [Peer(OURS, sys.executable, folder, threads, device)]
     if device == "cpu":
         peers.append(Peer("numpy", sys.executable, folder, threads, device))
     if torch is not None:
         peers.append(Peer("torch", torch, folder, threads, device))
+    if fast is not None:
+        peers.append(Peer(FAST, fast, folder, threads, device))
     return peers
 
 
 def find_torch(named: str | None) -> str | None:
     """The interpreter that was named, or this one if it can import PyTorch, or None."""
-    named = named or os.environ.get(PYTHON)
+    return _that_imports(named or os.environ.get(PYTHON), "torch")
+
+
+def find_fast(named: str | None) -> str | None:
+    """The interpreter that was named, or this one if it can import numba, or None."""
+    return _that_imports(named or os.environ.get(FAST_PYTHON), "numba")
+
+
+def _that_imports(named: str | None, module: str) -> str | None:
     python = named or sys.executable
-    done = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
-    if done.returncode == 0:
-        return python
+    try:
+        done = subprocess.run([python, "-c", f"import {module}"], capture_output=True, text=True)
+        if done.returncode == 0:
+            return python
+        why = done.stderr
+    except OSError as error:
+        why = str(error)
     if named:
-        raise SystemExit(f"bench: {named} cannot import torch:\n{done.stderr}")
+        raise SystemExit(f"bench: {named} cannot import {module}:\n{why}")
     return None
 
 
@@ -128,7 +146,7 @@ def _ticks_of(pid: int) -> int:
 
 def measure(row: Row, peers: Sequence[Peer], seconds: float, clock: str, noise: Noise) -> None:
     """One round of one row: each peer in turn; ours over each of the others."""
-    able = [p for p in peers if row.unit in p.units]
+    able = [p for p in peers if row.unit in p.units and row.takes(p.name)]
     while True:
         before = noise.now(peers)
         answers = {p.name: p.ask(row.unit, seconds) for p in able}
@@ -141,9 +159,9 @@ def measure(row: Row, peers: Sequence[Peer], seconds: float, clock: str, noise: 
     failed = {name: a["error"] for name, a in answers.items() if "error" in a}
     if failed:
         row.note = "; ".join(f"{name}: {error}" for name, error in failed.items())
-    if OURS in failed:
+    if row.ours in failed:
         return
-    mine = answers[OURS]
+    mine = answers[row.ours]
     row.add({name: a[clock] for name, a in answers.items() if name not in failed}, dirty)
     for name, found in answers.items():
         if name not in failed and abs(mine["check"] - found["check"]) > CLOSE * abs(found["check"]):

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bench.report import NAMES, PEERS, Groups, shortly
-from bench.rows import GROUPS, OURS, Row
+from bench.rows import FAST, GROUPS, OURS, Row
 from bench.scene import Scene
 from tritongrad import svg
 
-COLOURS = {OURS: svg.SERIES[0], "torch": svg.SERIES[1], "numpy": svg.SERIES[2]}
+COLOURS = {OURS: svg.SERIES[0], FAST: svg.SERIES[0], "torch": svg.SERIES[1], "numpy": svg.SERIES[2]}
 ROW, HEAD, TOP, FOOT = 21.0, 42.0, 78.0, 40.0
 PLOT, RIGHT = 560.0, 80.0
 
@@ -128,7 +128,7 @@ def roofline(sections: Sections) -> Scene:
     scene, left = frame(title, under, sections)
     key(scene, [(NAMES[p], COLOURS[p]) for p in (OURS, *PEERS)])
     shares = [
-        [(p, row.floor / own) for p in (OURS, *PEERS) if row.floor and (own := row.least(p))]
+        [(p, row.floor / own) for p in (row.ours, *PEERS) if row.floor and (own := row.least(p))]
         for _, rows in sections
         for row in rows
     ]
@@ -148,7 +148,7 @@ def roofline(sections: Sections) -> Scene:
         for peer, share in reversed(found):
             scene.dot(at(share), y, COLOURS[peer])
         for peer, share in found:
-            if peer == OURS:
+            if peer in (OURS, FAST):
                 words = f"{100 * share:.0f} %"
                 scene.text(words, scene.width - 20, y + 4, 12, "end", svg.SOFT)
     return scene

@@ -12,12 +12,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from bench.rows import OURS, Row
+from bench.rows import FAST, OURS, Row
 
 FORMAT = 1
 FILE = "cpu.json"
 PEERS = ("torch", "numpy")
-NAMES = {"torch": "PyTorch", "numpy": "NumPy", OURS: "tritongrad"}
+NAMES = {"torch": "PyTorch", "numpy": "NumPy", OURS: "tritongrad", FAST: FAST}
 
 
 def table(rows: Sequence[Row], peers: Sequence[str]) -> str:

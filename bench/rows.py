@@ -10,12 +10,14 @@ from bench import data
 from bench.work import PASSES, SMALL
 
 OURS = "tritongrad"
+FAST = "tritongrad[fast]"  # the same with the extra, in an interpreter that has it
 ENOUGH = 3  # undisturbed rounds that make a figure
 GROUPS = {
     "small": "one recorded operation on 8x8",
     "steps": "training steps",
     "large": "passes over 4096x4096 float32 (64 MiB)",
     "middle": "passes over 1024x1024 float32 (4 MiB)",
+    "fast": "the same 4 MiB with the extra [fast]",
     "products": "matrix products",
     "layers": "layers, forward and backward",
     "processes": "whole processes",
@@ -29,6 +31,7 @@ class Row:
     `goals`  peer -> the largest ratio that is good enough
     `most`   the largest value of our own that is good enough, in the row's `measure`
     `bytes`  that must be read and written, `flop` operations that must be done, 0 if unknown
+    `ours`   the peer that is us
     `values` peer -> what was measured, round by round: seconds, or the `measure`
     `floor`  the least time that the machine's rates, measured in the same run, allow
     `disturbed` round by round: whether other programs used the machine meanwhile
@@ -42,6 +45,7 @@ class Row:
     measure: str = "s"
     bytes: float = 0.0
     flop: float = 0.0
+    ours: str = OURS
     ratios: dict[str, list[float]] = field(default_factory=dict)
     values: dict[str, list[float]] = field(default_factory=dict)
     floor: float | None = None
@@ -72,12 +76,16 @@ class Row:
 
     def own(self) -> float | None:
         """The median of what was measured of ours."""
-        found = self.values.get(OURS)
+        found = self.values.get(self.ours)
         return statistics.median(found) if found else None
+
+    def takes(self, peer: str) -> bool:
+        """Whether a peer is measured for it: of the two that are us, one."""
+        return peer == self.ours or peer not in (OURS, FAST)
 
     def over_floor(self) -> float | None:
         """Our time over the least that is possible here."""
-        own = self.least(OURS)
+        own = self.least(self.ours)
         return own / self.floor if own and self.floor else None
 
     def verdict(self) -> str:
@@ -96,13 +104,14 @@ class Row:
             self.disturbed.append(disturbed)
         for peer, value in values.items():
             self.values.setdefault(peer, []).append(value)
-            if peer != OURS and OURS in values:
-                self.ratios.setdefault(peer, []).append(values[OURS] / value)
+            if peer != self.ours and self.ours in values:
+                self.ratios.setdefault(peer, []).append(values[self.ours] / value)
 
 
 LARGE_GOALS = {"pow 3": 0.45, "sum": 1.1, "sum dim 0": 0.6, "sum dim 1": 1.15, "softmax": 0.6}
 NO_MIDDLE_GOAL = frozenset(LARGE_GOALS)
 MIDDLE = 2.2  # NumPy alone; PyTorch's team of threads spins between operations
+WITH_FAST = 1.05  # so do the helpers of the extra
 ARRAYS = {  # read or written
     "copy": 2,
     "add": 3,
@@ -116,7 +125,14 @@ ARRAYS = {  # read or written
 
 def inside_rows() -> list[Row]:
     """What is measured inside running processes; processes.py measures the rest."""
-    return [*small_rows(), *step_rows(), *pass_rows(), *product_rows(), *layer_rows()]
+    return [
+        *small_rows(),
+        *step_rows(),
+        *pass_rows(),
+        *fast_rows(),
+        *product_rows(),
+        *layer_rows(),
+    ]
 
 
 def small_rows() -> list[Row]:
@@ -154,6 +170,14 @@ def pass_rows() -> list[Row]:
                 goals = {}
             moved = nbytes * ARRAYS.get(name, 2)
             found.append(Row(size, name, f"{name}/{size}", goals, bytes=moved))
+    return found
+
+
+def fast_rows() -> list[Row]:
+    """The passes over 4 MiB that have a goal, by the extra's loops."""
+    found = [row for row in pass_rows() if row.group == "middle" and row.goals]
+    for row in found:
+        row.group, row.ours, row.goals = "fast", FAST, {"torch": WITH_FAST}
     return found
 
 

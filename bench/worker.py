@@ -7,7 +7,9 @@ interpreter that has the peer and nothing of tritongrad's.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -110,6 +112,8 @@ def tritongrad_peer(folder: Path, threads: int, device: str) -> tuple:
 
     wait = tg.cuda.synchronize if device == "cuda" else nothing
     version = f"tritongrad {tg.__version__}"
+    if device == "cpu" and os.environ.get("TRITONGRAD_FAST") == "1":
+        version += f" with numba {importlib.metadata.version('numba')}"
     return work.makers(tg, load, device), work.checksum, wait, version
 
 
@@ -136,4 +140,9 @@ def peer_of(peer: str, folder: Path, threads: int, device: str) -> tuple:
     return PEERS[peer](folder, threads, device)
 
 
-PEERS = {"numpy": numpy_peer, "tritongrad": tritongrad_peer, "torch": torch_peer}
+PEERS = {
+    "numpy": numpy_peer,
+    "tritongrad": tritongrad_peer,
+    "tritongrad[fast]": tritongrad_peer,
+    "torch": torch_peer,
+}

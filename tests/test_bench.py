@@ -39,6 +39,11 @@ def found(trial):
     return json.loads((trial / report.FILE).read_text())
 
 
+def measured(found):
+    """The groups for which this machine has all that they need."""
+    return [g for g in found["groups"].values() if "missing" not in g["about"]]
+
+
 def test_every_group_is_measured_and_says_on_what(found):
     assert found["format"] == report.FORMAT
     assert list(found["groups"]) == list(rows.GROUPS)
@@ -54,7 +59,10 @@ def test_every_row_is_a_ratio_of_what_was_measured_in_turn(found):
     for group, content in found["groups"].items():
         for row in content["rows"]:
             assert row["group"] == group
-            ours, *others = (row["values"].get(p) for p in ("tritongrad", "numpy", "torch"))
+            if "missing" in content["about"]:
+                assert row["values"] == {} and row["verdict"] == ""
+                continue
+            ours, *others = (row["values"].get(p) for p in (row["ours"], "numpy", "torch"))
             assert ours and all(value > 0 for value in ours), row["note"]
             assert not row["note"], row["note"]
             for name, theirs in zip(("numpy", "torch"), others, strict=True):
@@ -63,21 +71,43 @@ def test_every_row_is_a_ratio_of_what_was_measured_in_turn(found):
                     want = [a / b for a, b in zip(ours, theirs, strict=True)]
                     assert row["ratios"][name] == pytest.approx(want, rel=1e-4)
             assert row["verdict"] in ("", "met", "missed")
-    numpy = [r for g in found["groups"].values() for r in g["rows"] if "numpy" not in r["ratios"]]
+    numpy = [r for g in measured(found) for r in g["rows"] if "numpy" not in r["ratios"]]
     assert [r["unit"] for r in numpy] == ["conv2d"]
 
 
 def test_rounds_repeat_and_floors_come_from_roofs_of_the_same_run(found):
     for name, content in found["groups"].items():
-        if name in ("processes", "small"):
+        if name in ("processes", "small") or content not in measured(found):
             continue
         assert all(content["about"]["roofs"].values())
         for row in content["rows"]:
-            assert len(row["values"]["tritongrad"]) == 2
+            assert len(row["values"][row["ours"]]) == 2
             assert row["floor"] > 0
             assert row["over_floor"] == pytest.approx(
-                min(row["values"]["tritongrad"]) / row["floor"], rel=1e-4
+                min(row["values"][row["ours"]]) / row["floor"], rel=1e-4
             )
+
+
+def test_the_extra_is_measured_where_an_interpreter_has_numba_and_else_said_to_be_missing(found):
+    about = found["groups"]["fast"]["about"]
+    has = driver.find_fast(None) is not None
+    assert ("missing" in about) == (not has)
+    assert any("with numba" in version for version in about["versions"].values()) == has
+    assert not about.get("missing") or "--fast" in about["missing"]
+
+
+def test_each_of_the_two_that_are_us_has_rows_of_its_own():
+    for row in rows.inside_rows():
+        both = row.takes(rows.OURS), row.takes(rows.FAST)
+        assert both == ((False, True) if row.group == "fast" else (True, False))
+        assert row.takes("torch") and row.takes("numpy")
+    names = [row.name for row in rows.fast_rows()]
+    assert names == ["add", "clamp", "pow 2", "exp", "w -= lr * g", "relu backward"]
+
+
+def test_an_interpreter_without_what_it_was_named_for_is_refused():
+    with pytest.raises(SystemExit, match="cannot import numba"):
+        driver.find_fast(str(ROOT / "no such interpreter"))
 
 
 def test_pictures_are_drawn_as_vectors_and_as_pixels(trial):
