@@ -6,7 +6,8 @@
     python3 dev.py pytest [args]    pytest without the other checks
 
 The first run installs; a stamp in .venv makes the next ones immediate, network or not.
-Both uv and plain venv + pip will do. TRITONGRAD_VENV names another folder than .venv.
+Both uv and plain venv + pip will do. TRITONGRAD_VENV names another folder than .venv,
+TRITONGRAD_EXTRAS more of the extras to install, as in `fast,plot`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ OLDEST = (3, 11)
 NEEDS = {
     "": ["numpy", "ml_dtypes", "tritongrad"],
     "cuda": ["triton", "cuda"],
+    "fast": ["numba"],
     "test": ["pytest", "hypothesis", "grimp", "sklearn"],
 }
 PROBE = """
@@ -64,7 +66,8 @@ def main(args: list[str]) -> int:
     if command not in ("", "test", "lint", "pytest") or (rest and command in ("", "lint")):
         print(__doc__)
         return 0 if command in ("-h", "--help", "help") else 2
-    problem = ready({"test"} if command else set())
+    told = os.environ.get("TRITONGRAD_EXTRAS", "").replace(",", " ").split()
+    problem = ready({*told, "test"} if command else set(told))
     if problem:
         return fail(problem)
     if not command:
@@ -134,7 +137,7 @@ def installer() -> list[object]:
 
 def works(*extras: str) -> bool:
     """Whether the environment is of this Python and finds what these extras bring"""
-    names = [name for extra in extras for name in NEEDS[extra]]
+    names = [name for extra in extras for name in NEEDS.get(extra, [])]
     release = ".".join(map(str, sys.version_info[:2]))
     try:
         return subprocess.run([PYTHON, "-c", PROBE, release, *names], cwd=VENV).returncode == 0
