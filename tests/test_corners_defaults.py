@@ -236,3 +236,26 @@ def test_a_kernel_without_memory_is_named_whatever_its_error_says(declared, text
 
     with pytest.raises(MemoryError, match=f"^huge: out of memory on the CPU: {told}$"):
         declared(samples=[], cpu=fails)(huge)(tg.ones(2))
+
+
+@pytest.mark.parametrize("how", ["hooks", "inputs", "anomaly", "grad"])
+def test_what_was_saved_is_freed_by_the_first_backward_whatever_its_way(how):
+    def backward(t, x):
+        if how == "grad":
+            tg.autograd.grad(t, x)
+        elif how == "anomaly":
+            with tg.autograd.detect_anomaly():
+                t.backward()
+        else:
+            t.backward(inputs=[x] if how == "inputs" else None)
+
+    x = leaf(3.0)
+    square, moved = x * x, x + 1.0
+    if how == "hooks":
+        square.register_hook(lambda g: g)
+        moved.register_hook(lambda g: g)
+    for _ in range(2):
+        backward(moved, x)  # it saved nothing
+    backward(square, x)
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        backward(square, x)
