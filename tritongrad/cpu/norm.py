@@ -8,14 +8,14 @@ import numpy as np
 
 from tritongrad.dtype import FLOAT64
 
-from .blas import alone
 from .nn import wide
 from .pool import empty
-from .rows import column, dots, in_blocks, sums
+from .rows import ROOM, column, dots, in_blocks, sums
+from .totals import add
 
 Array = np.ndarray
-GROUP = 16  # rows whose float32 products are added before they are widened
-LONG = 1 << 13  # elements of a row from which NumPy's loops along it are long enough
+GROUP = 64  # rows whose products are added before they are widened: in fours, three times
+TILES = 16  # times that a row is repeated, if it is shorter than ROOM
 SHOWS = 2.0**-22  # of a standard deviation: what may be left of a mean
 
 
@@ -23,7 +23,7 @@ class Repeated:
     """A row, repeated so that NumPy's loops are long: kernel(a, row, out=out) for rows of a."""
 
     def __init__(self, row: Array, rows: int) -> None:
-        count = 1 if row.size >= LONG else GROUP
+        count = 1 if row.size >= ROOM else TILES
         self.row, self.count = row, count
         self.rows = np.tile(row, count) if rows >= 2 * count > 2 else row
 
@@ -124,21 +124,48 @@ def layer_norm_weight_backward(
     """The sum of grad * y over the rows, in groups whose sums are added in float64."""
     g, matrix = _matrix(grad, ndim), _matrix(x, ndim)
     rows, n = matrix.shape
-    groups = -(-rows // GROUP)
-    parts = np.empty((groups, n), FLOAT64)
+    parts = Parts(rows, n, matrix.dtype)
 
     def work(first: int, last: int) -> None:
         i, j = first * GROUP, min(last * GROUP, rows)
         block = empty((j - i, n), matrix.dtype)
-        np.subtract(matrix[i:j], column(mean[i:j], block.dtype), out=block)
-        np.multiply(block, column(rstd[i:j], block.dtype), out=block)
+        _again(matrix[i:j], mean[i:j], rstd[i:j], block)
         np.multiply(block, g[i:j], out=block)
-        for k in range(first, last):
-            part = block[k * GROUP - i : (k + 1) * GROUP - i]
-            parts[k] = np.add.reduce(part, 0)
+        parts.add(block, first)
 
-    in_blocks(groups, GROUP * n, work)
-    return np.add.reduce(parts, 0).astype(x.dtype).reshape(x.shape[x.ndim - ndim :])
+    in_blocks(parts.groups, GROUP * n, work)
+    return parts.total().astype(x.dtype).reshape(x.shape[x.ndim - ndim :])
+
+
+def _again(x: Array, mean: Array, rstd: Array, out: Array) -> None:
+    """(x - mean) rstd of rows, from what the forward pass found."""
+    np.subtract(x, column(mean, out.dtype), out=out)
+    np.multiply(out, column(rstd, out.dtype), out=out)
+
+
+class Parts:
+    """Sums over all rows, of blocks in any order: each group's in its own precision, then wider."""
+
+    def __init__(self, rows: int, n: int, dtype: np.dtype) -> None:
+        self.groups = -(-rows // GROUP)
+        self.sums = np.zeros((self.groups, n), dtype)
+
+    def add(self, block: Array, first: int) -> None:
+        """A block of whole groups, or with the last of all, from its first group's number."""
+        n = block.shape[1]
+        groups, rest = divmod(len(block), GROUP)
+        rows = block[: groups * GROUP]
+        while groups and len(rows) > groups:
+            step = len(rows) // groups // 4
+            fours = rows.reshape(groups, 4, step, n)
+            rows = add(fours, 1, None, empty((groups, step, n), block.dtype)).reshape(-1, n)
+        self.sums[first : first + groups] = rows
+        if rest:
+            last = block[groups * GROUP :].astype(FLOAT64)
+            self.sums[first + groups] = add(last, 0)
+
+    def total(self) -> Array:
+        return add(self.sums.astype(FLOAT64), 0)
 
 
 def layer_norm_gradients(
@@ -151,34 +178,23 @@ def layer_norm_gradients(
     into = out.reshape(rows, n)
     row = wide(weight).reshape(n).astype(out.dtype, copy=False)
     repeated = Repeated(row, rows)
-    parts = np.empty((2, -(-rows // GROUP), n), out.dtype)
+    of_weight, of_bias = Parts(rows, n, out.dtype), Parts(rows, n, out.dtype)
 
     def work(first: int, last: int) -> None:
         i, j = first * GROUP, min(last * GROUP, rows)
-        away, block, mine, scale = into[i:j], empty((j - i, n), out.dtype), g[i:j], rstd[i:j]
-        np.subtract(matrix[i:j], column(mean[i:j], out.dtype), out=away)
-        np.multiply(away, mine, out=block)
-        _of_groups(scale.astype(out.dtype, copy=False), block, parts[0, first:last])
-        _of_groups(np.ones(j - i, out.dtype), mine, parts[1, first:last])
-        scale = scale.astype(FLOAT64)
-        level = dots(mine, row[None]).astype(FLOAT64) * scale / n
-        along = dots(block, row[None]).astype(FLOAT64) * scale * scale * scale / n
+        y, block, mine, scale = into[i:j], empty((j - i, n), out.dtype), g[i:j], rstd[i:j]
+        _again(matrix[i:j], mean[i:j], scale, y)
+        np.multiply(y, mine, out=block)
+        of_weight.add(block, first)
+        of_bias.add(mine, first)
+        along = dots(block, row[None]).astype(FLOAT64) / n
+        level = dots(mine, row[None]).astype(FLOAT64) / n
         repeated(np.multiply, mine, block)
-        np.multiply(block, column(scale, out.dtype), out=block)
-        np.multiply(away, column(along, out.dtype), out=away)
-        np.subtract(block, away, out=away)
-        np.subtract(away, column(level, out.dtype), out=away)
+        np.multiply(y, column(along, out.dtype), out=y)
+        np.subtract(block, y, out=y)
+        np.subtract(y, column(level, out.dtype), out=y)
+        np.multiply(y, column(scale, out.dtype), out=y)
 
-    in_blocks(parts.shape[1], GROUP * n, work)
-    by_weight, by_bias = np.add.reduce(parts, 1, FLOAT64).reshape(2, *weight.shape)
+    in_blocks(of_weight.groups, GROUP * n, work)
+    by_weight, by_bias = (t.total().reshape(weight.shape) for t in (of_weight, of_bias))
     return out.astype(grad.dtype, copy=False), by_weight, by_bias
-
-
-def _of_groups(factors: Array, x: Array, out: Array) -> None:
-    """The sum of factors * x over each group of rows."""
-    whole = len(x) // GROUP * GROUP
-    if whole:
-        groups = x[:whole].reshape(whole // GROUP, GROUP, x.shape[1])
-        alone(np.vecmat, factors[:whole].reshape(-1, GROUP), groups, out[: whole // GROUP])
-    if whole < len(x):
-        alone(np.vecmat, factors[whole:], x[whole:], out[-1])

@@ -1,5 +1,8 @@
 """Work on the rows of a matrix, in blocks that stay in a cache, large ones by the team of threads.
 
+Between two calls of NumPy a thread may have to wait for another: blocks are large, in the cache
+that threads share, so that there are few of them.
+
 A row's bits depend on its own elements and on how many they are, never on other rows.
 """
 
@@ -13,27 +16,30 @@ import numpy as np
 from .team import cuts, team
 
 Array = np.ndarray
-BLOCK = 1 << 17  # elements of a block: two of float32 fit into a second-level cache
+BLOCK = 1 << 19  # elements of a block at most
 CHUNK = 1 << 10  # elements of a row that BLAS adds in the array's own precision
 SPLIT = 1 << 19  # elements beyond which a second thread pays: each step of a block is short
+ROOM = 512  # elements that NumPy may gather at a time: a loop along so long a row goes without
 ONES = {np.dtype(t): np.ones(CHUNK, t) for t in (np.float32, np.float64)}
 
 
 def in_blocks(rows: int, n: int, work: Callable) -> None:
     """work(first, last) of blocks of the rows of n elements, by the team if that pays."""
     step = max(BLOCK // max(n, 1), 1)
-    if rows <= step:
-        work(0, rows)
-        return
 
     def several(first: int, last: int) -> None:
-        for i in range(first, last, step):
-            work(i, min(i + step, last))
+        before = np.setbufsize(ROOM) if n >= ROOM else None
+        try:
+            for i in range(first, last, step):
+                work(i, min(i + step, last))
+        finally:
+            if before is not None:
+                np.setbufsize(before)
 
     if rows * n <= SPLIT:
         several(0, rows)
     else:
-        team().run(several, cuts(rows, step))
+        team().run(several, cuts(rows, 1))
 
 
 def dots(a: Array, b: Array) -> Array:
