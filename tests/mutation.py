@@ -35,10 +35,21 @@ WALL, CPU, MEMORY = 400, 120, 6 << 30  # limits of one child: seconds, seconds, 
 # What is changed, and the tests that are most likely to notice: the others follow.
 FILES = {
     "op.py": ["test_op.py", "test_autograd.py", "test_views.py", "test_errors.py"],
-    "operands.py": ["test_op.py", "test_table.py", "test_errors.py"],
-    "elementwise.py": ["test_op.py", "test_quick_devices.py", "test_table.py", "test_errors.py"],
+    "operands.py": ["test_op.py", "test_table.py", "test_errors.py", "test_corners_speed.py"],
+    "elementwise.py": [
+        "test_op.py",
+        "test_quick_devices.py",
+        "test_table.py",
+        "test_errors.py",
+        "test_corners_speed.py",
+    ],
     "dtype.py": ["test_promotion.py", "test_op.py"],
-    "inplace.py": ["test_autograd_inplace.py", "test_op.py", "test_views.py"],
+    "inplace.py": [
+        "test_autograd_inplace.py",
+        "test_op.py",
+        "test_views.py",
+        "test_corners_speed.py",
+    ],
     "calling.py": ["test_errors.py", "test_op.py", "test_not_a_tensor.py"],
     "autograd/anomaly.py": ["test_autograd_modes.py"],
     "autograd/engine.py": ["test_autograd.py", "test_errors.py"],
@@ -50,20 +61,25 @@ FILES = {
     "autograd/history.py": ["test_autograd_inplace.py", "test_views.py"],
     "autograd/loop.py": ["test_autograd.py", "test_autograd_modes.py", "test_memory.py"],
     "autograd/modes.py": ["test_autograd_modes.py", "test_threads.py"],
-    "autograd/quick.py": ["test_autograd.py", "test_op.py", "test_autograd_inplace.py"],
-    "autograd/record.py": ["test_autograd.py", "test_autograd_inplace.py"],
+    "autograd/quick.py": [
+        "test_autograd.py",
+        "test_op.py",
+        "test_autograd_inplace.py",
+        "test_corners_speed.py",
+    ],
+    "autograd/record.py": ["test_autograd.py", "test_autograd_inplace.py", "test_corners_speed.py"],
     "autograd/variable.py": ["test_autograd_inplace.py", "test_views.py"],
     "cpu/pool.py": ["test_pool.py"],
     "cuda/memory.py": ["test_cuda_accounts.py", "test_cuda_blocks.py"],
 }
 KILLERS = """
 test_corners.py test_corners_more.py test_corners_values.py test_corners_modes.py
-test_corners_defaults.py test_corners_quick.py test_op.py test_promotion.py test_autograd.py
-test_autograd_inplace.py test_autograd_modes.py test_autograd_function.py
+test_corners_defaults.py test_corners_quick.py test_corners_speed.py test_op.py test_promotion.py
+test_autograd.py test_autograd_inplace.py test_autograd_modes.py test_autograd_function.py
 test_autograd_function_errors.py test_autograd_check.py test_errors.py test_table.py
-test_not_a_tensor.py test_halves.py test_half_numbers.py
-test_quick_devices.py test_indexing_errors.py test_testing.py test_threads.py test_pool.py
-test_cuda_accounts.py test_views.py test_memory.py test_cuda_blocks.py test_programs.py
+test_not_a_tensor.py test_halves.py test_half_numbers.py test_quick_devices.py
+test_indexing_errors.py test_testing.py test_threads.py test_pool.py test_cuda_accounts.py
+test_views.py test_memory.py test_cuda_blocks.py test_programs.py
 """.split()  # the quick ones first
 LONG = "interpret] or interpret- or million or long_chain or basic_index"  # they take long
 ARGUMENTS = [

@@ -162,6 +162,7 @@ def test_buffers_are_aligned_and_their_sizes_waste_at_most_an_eighth():
         assert array.ctypes.data % 64 == 0
     assert len({size_class(n) for n in range((1 << 16) + 1, (1 << 17) + 1)}) == 8
     assert (size_class(1), size_class(5000)) == (4096, 8192)  # whole pages
+    assert pool.empty(((1 << 16) - 1,), np.dtype(np.uint8)).base is None  # malloc keeps these
 
 
 def test_the_number_of_threads_may_change_at_any_time():

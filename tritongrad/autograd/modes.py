@@ -6,7 +6,7 @@ import contextvars
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,18 +68,16 @@ def quiet(function: Callable, *args: Any) -> Any:
 class _Mode:
     """A switch that works as a context (`with no_grad():`) and as a decorator (`@no_grad()`)."""
 
-    _target = (True, False)  # state.grad and state.inference inside
-
     _before: list[tuple[bool, bool]]
+
+    if TYPE_CHECKING:  # each has its own
+
+        def __enter__(self) -> None: ...
 
     def __new__(cls, function: Callable | None = None) -> Any:
         self = super().__new__(cls)
         self._before = []
         return self if function is None else self(function)  # `@no_grad` without parentheses
-
-    def __enter__(self) -> None:
-        self._before.append((state.grad, state.inference))
-        state.grad, state.inference = self._target
 
     def __exit__(self, *exc: object) -> None:
         state.grad, state.inference = self._before.pop()
@@ -102,8 +100,6 @@ class _Mode:
 class no_grad(_Mode):
     """Operations inside are not recorded; results do not require grad."""
 
-    _target = (False, False)
-
     def __enter__(self) -> None:
         recording = state.recording
         self._before.append((recording, state.inference))
@@ -114,7 +110,9 @@ class no_grad(_Mode):
 class enable_grad(_Mode):
     """Operations inside are recorded, also within `no_grad`."""
 
-    _target = (True, False)
+    def __enter__(self) -> None:
+        self._before.append((state.grad, state.inference))
+        state.grad, state.inference = True, False
 
 
 class set_grad_enabled(_Mode):

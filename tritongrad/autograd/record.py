@@ -45,7 +45,7 @@ class Plan:
             names += [n for n in calls[-1][1] if n not in names]
         tensors = [n for n in names if n[1] == "value" and (n[0] == RESULT or is_tensor[n[0]])]
         values = [n for n in names if n not in tensors]
-        tensors.sort(key=lambda n: (n[0] == RESULT, n))
+        tensors.sort()
         order, self.wanted = tensors + values, wanted
         self.tensors = tuple(n[0] for n in tensors)
         self.values = tuple(values)
