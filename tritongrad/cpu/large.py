@@ -21,6 +21,7 @@ BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay i
 WIDE = 1 << 17  # ... of one that keeps them in its result
 WHOLE = 1 << 62  # ... of one without any: threads meet less often at the interpreter's lock
 ROW = 1 << 14  # elements of a row full of one number; much shorter ones NumPy copies first
+AHEAD = 6  # blocks that a kernel which moves memory does while a helper wakes
 MOVERS = frozenset(
     (np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.negative, np.absolute, np.square)
 )
@@ -53,21 +54,24 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     if ufunc and not slow and not shared:
         return kernel(*arrays, out=empty(shape, _type_of(kernel, arrays)))
     flat = [a.reshape(-1) if a.ndim else a for a in arrays]
-    if ufunc:
+    moves = kernel in MOVERS or hasattr(kernel, "into")
+    if ufunc or moves:
         dtype = _type_of(kernel, arrays)
     else:
         dtype = kernel(*[a[:1] if a.ndim else a for a in flat]).dtype
     out = empty(shape, dtype)
     work = _worker(kernel, flat, out.reshape(-1), slow)
     if shared:
-        team().run(work, pieces(n, BLOCK))
+        team().run(work, pieces(n, BLOCK, AHEAD if moves else AHEAD // 3))
     else:
         work(0, n)
     return out
 
 
-def _type_of(ufunc: np.ufunc, arrays: Sequence[np.ndarray]) -> np.dtype:
-    return BOOL if compares(ufunc) else arrays[0].dtype
+def _type_of(kernel: Any, arrays: Sequence[np.ndarray]) -> np.dtype:
+    """Of the results of a ufunc, or of a kernel that takes `out`."""
+    compared = isinstance(kernel, np.ufunc) and compares(kernel)
+    return BOOL if compared else arrays[0].dtype
 
 
 def _worker(kernel: Any, flat: list, target: np.ndarray, slow: bool) -> Callable:
@@ -171,4 +175,4 @@ def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
     def work(i: int, j: int) -> None:
         kernel(a[i:j], b[i:j] if b.ndim else b, out=a[i:j])
 
-    team().run(work, pieces(a.size, BLOCK))
+    team().run(work, pieces(a.size, BLOCK, AHEAD))

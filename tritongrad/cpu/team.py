@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import threading
@@ -13,7 +14,7 @@ import numpy as np
 
 from . import blas
 
-FINE = 4  # pieces of a helper's share
+FINE = 4  # pieces of a helper's share at most
 SPINS = 100  # looks at a lock before the caller sleeps on it: a part is short, waking is not
 
 
@@ -153,13 +154,20 @@ def cuts(n: int, unit: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(ends))
 
 
-def pieces(n: int, unit: int) -> list[tuple[int, int]]:
-    """[0, n) for each thread, the helpers' in several: of those the caller does what is left."""
-    first, *others = cuts(n, unit)
-    found = [first]
-    for start, stop in others:
-        units = -(-(stop - start) // unit)
-        count = min(FINE, units)
-        ends = [min(start + units * k // count * unit, stop) for k in range(count + 1)]
-        found += itertools.pairwise(ends)
-    return found
+def pieces(n: int, unit: int, ahead: int = 0) -> list[tuple[int, int]]:
+    """[0, n) for the caller, who gets so many units more while others wake, and for the helpers.
+
+    Their shares are several pieces if those are large beside that: whoever is free takes the next.
+    """
+    return _pieces(n, unit, ahead, _count)
+
+
+@functools.lru_cache(maxsize=256)
+def _pieces(n: int, unit: int, ahead: int, threads: int) -> list[tuple[int, int]]:
+    units = -(-n // unit)
+    helpers = min(threads, units) - 1
+    ends = [0, min((units + helpers * ahead) // (helpers + 1), units)]
+    left = units - ends[1]
+    count = min(helpers * FINE, max(left // max(2 * ahead, 1), helpers), left)
+    ends += [ends[1] + left * k // count for k in range(1, count + 1)]
+    return list(itertools.pairwise(min(end * unit, n) for end in ends))
