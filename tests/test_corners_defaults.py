@@ -184,7 +184,10 @@ def test_what_was_written_before_it_was_used_can_be_used(name):
                 with tg.set_grad_enabled(recorded and not t.is_leaf):
                     t.mul_(1.0)
         for first, second in ((a, b), (x, y), (a, y), (x, b)):
-            USES[name](first, second).sum().backward(retain_graph=True)
+            total = USES[name](first, second).sum()
+            total.backward(retain_graph=True)
+            (g,) = tg.autograd.grad(total, second if name == "second" else first, create_graph=True)
+            assert g.shape == (2,)
             with tg.no_grad():
                 first.mul_(1.0)
                 second.mul_(1.0)

@@ -232,6 +232,8 @@ def test_each_kind_of_operation_finds_its_kernel_on_another_device():
         lambda: tg.where(host > 0, x, x),
         lambda: tg.mm(x, host.T),
         lambda: tg.cat([host, y]),
+        lambda: y.masked_fill_(host > 0, 1.0),
+        lambda: host.clone().scatter_(1, y.long(), 1.0),
     ):
         with pytest.raises(RuntimeError, match=r"same device.*cpu.*interpret.*\.to\(device\)"):
             call()

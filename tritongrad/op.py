@@ -120,9 +120,6 @@ class Op:
     def device(self) -> Callable:
         """The host side of the Triton kernel: the function of the same name in cuda/<group>.py."""
         if self._device is None:
-            if self.view and self._cpu is not None:
-                self._device = self._cpu  # a view is the same shape arithmetic on every device
-                return self._device
             module = importlib.import_module(f".cuda.{self.group}", __package__)
             if self.elementwise is not None:
                 self._device = functools.partial(module.elementwise, self.name)
@@ -151,7 +148,7 @@ def op(
 
     `cpu` is the NumPy kernel; without it, the function of the same name in cpu/<group>.py.
     `device` is the host side elsewhere; without it, the function of that name in cuda/<group>.py.
-    `view`: the result shares the memory of the first argument.
+    `view`: the result shares the memory of the first argument; `cpu` serves every device.
     `variadic`: the first argument is a list of tensors.
     Arguments annotated `Tensor` must be tensors.
     """
@@ -216,8 +213,7 @@ def apply_view(operation: Op, args: tuple) -> Any:
     array = getattr(input, "_array", None)
     if array is None:
         raise not_a_tensor(operation, 0, input)
-    kernel = operation.cpu if type(array) is ndarray else operation.device
-    out = kernel(array, *args[1:])
+    out = operation.cpu(array, *args[1:])  # the same arithmetic of shapes on every device
     result = wrap(out)
     if state.inference:
         result._version = INFERENCE
