@@ -211,6 +211,8 @@ def test_backward_once_of_one_or_of_several_inputs():
         assert [g.item() for g in grads] == [2.0, 3.0][:count]
         with pytest.raises(RuntimeError, match="once_differentiable"):
             tg.autograd.grad(grads[0].sum(), xs[0])
+        made(count).apply(*xs).sum().backward()
+        assert not any(x.grad.requires_grad for x in xs)
 
 
 def test_gradients_of_functions_may_be_broadcast_from_one():
