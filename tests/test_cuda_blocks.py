@@ -124,13 +124,13 @@ class WrittenOut(Cache):
 
     def __init__(self) -> None:
         super().__init__()
-        from tritongrad.cuda.plans import maker
+        from tritongrad.cuda.plans import PLAN, maker
 
         self.lanes = [Lane(kept) for kept in self.kept]
         self.here = SimpleNamespace(lane=None)
         self.memory = SimpleNamespace(allocated=0, peak=0, careful=False)
         self.device = SimpleNamespace(memory=self.memory, obtain=self.obtain, release=self.release)
-        self.make = maker("", "False", "")
+        self.make = maker(PLAN, "", "False", "address")
         self.make.__globals__.update(here=self.here, launch=lambda *args: (0,))
         self.arrays: dict[int, object] = {}
 

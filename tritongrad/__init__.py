@@ -76,10 +76,6 @@ from .ops.activation import sigmoid as sigmoid
 from .ops.activation import silu as silu
 from .ops.activation import softplus as softplus
 from .ops.activation import tanh as tanh
-from .ops.added import addbmm as addbmm
-from .ops.added import addmm as addmm
-from .ops.added import addmv as addmv
-from .ops.added import baddbmm as baddbmm
 from .ops.compare import bitwise_and as bitwise_and
 from .ops.compare import bitwise_not as bitwise_not
 from .ops.compare import bitwise_or as bitwise_or
@@ -144,9 +140,6 @@ from .ops.linalg import bmm as bmm
 from .ops.linalg import dot as dot
 from .ops.linalg import matmul as matmul
 from .ops.linalg import mm as mm
-from .ops.linalg import mv as mv
-from .ops.linalg import outer as outer
-from .ops.linalg import trace as trace
 from .ops.masks import argwhere as argwhere
 from .ops.masks import masked_fill as masked_fill
 from .ops.masks import masked_select as masked_select
@@ -166,6 +159,13 @@ from .ops.order import searchsorted as searchsorted
 from .ops.order import sort as sort
 from .ops.order import topk as topk
 from .ops.order import unique as unique
+from .ops.products import addbmm as addbmm
+from .ops.products import addmm as addmm
+from .ops.products import addmv as addmv
+from .ops.products import baddbmm as baddbmm
+from .ops.products import mv as mv
+from .ops.products import outer as outer
+from .ops.products import trace as trace
 from .ops.reduce import all as all
 from .ops.reduce import amax as amax
 from .ops.reduce import amin as amin

@@ -56,7 +56,9 @@ def like(array: Any, value: Any) -> Tensor:
     """A tensor of one value in the shape and dtype of an array, on its device."""
     if type(array) is np.ndarray:
         return finish(np.full(array.shape, value, array.dtype), False)
-    return finish(filled(array.shape, value, array.dtype, device_of_array(array)), False)
+    from .cuda.inplace import full
+
+    return finish(full(array.shape, np.array(value, array.dtype), array.device), False)
 
 
 def _filled(

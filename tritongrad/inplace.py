@@ -15,6 +15,7 @@ from .autograd.variable import INFERENCE, Variable, edge_of, version_of, wrap
 from .calling import device_mismatch
 from .cpu import large
 from .dtype import BOOL, BY_NUMPY, FLOAT32, FLOAT64, can_cast
+from .inplace_quick import for_floats, quick_writer, quick_zero
 from .op import Op
 from .operands import broadcast_error, prepare, zero_dim
 
@@ -30,7 +31,7 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
     """
     operation: Op = entry.op
     name = operation.name + "_"
-    quick = _quick_writer(operation, write)
+    quick = quick_zero if write is store_zero else quick_writer(operation)
 
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not kwargs and quick is not None and quick(input, args):
@@ -55,84 +56,6 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
     method.__wrapped__ = operation.function
     method.op = operation
     return method
-
-
-def _quick_writer(operation: Op, write: Callable | None) -> Callable | None:
-    """writer(input, args): write and say so, or leave it: an update of a parameter on the CPU.
-
-    That is an array of NumPy's, whole, changed by a number or one like it, not recorded.
-    """
-    if write is store_zero:
-        return _quick_zero
-    if operation.elementwise != "same" or len(operation.parameters) != 2:
-        return None
-    kernel: Any = None
-    name = operation.name + "_"
-
-    def writer(input: Any, args: tuple) -> bool:
-        nonlocal kernel
-        b = _plain_operand(input, args)
-        if b is None:
-            return False
-        if kernel is None:
-            kernel = _for_floats(operation)
-        if not isinstance(kernel, np.ufunc):
-            return False
-        target = input._array
-        if target.size >= large.LARGE:
-            quiet(large.store, kernel, target, b)
-        else:
-            quiet(functools.partial(kernel, out=target), target, b)
-        cell = getattr(input, "_version", None)
-        if cell is not None:
-            cell[0] += 1
-            cell[2] = name
-        return True
-
-    return writer
-
-
-def _for_floats(operation: Op) -> Callable:
-    """The NumPy kernel of an operation, refused if it is not for floating types."""
-    if operation.check is not None:
-        operation.check(FLOAT32, (0.0, 1.0))
-    return operation.cpu
-
-
-def _plain_operand(input: Any, args: tuple) -> np.ndarray | None:
-    """The array of the one operand of a plain update of `input`; None if it is no such thing."""
-    target = getattr(input, "_array", None)
-    if type(target) is not ndarray or len(args) != 1 or not isinstance(input, Variable):
-        return None
-    other: Any = args[0]
-    d = target.dtype
-    if not (d is FLOAT32 or d is FLOAT64):
-        return None
-    is_tensor = type(other) not in (float, int)
-    b = getattr(other, "_array", None) if is_tensor else zero_dim(other, d)
-    if type(b) is not ndarray or b.dtype is not d or (is_tensor and b.shape != target.shape):
-        return None
-    traced = input._node is not None or getattr(other, "_node", None) is not None
-    flags = target.flags
-    if (traced and state.grad) or not (flags.c_contiguous and flags.writeable):
-        return None
-    return None if getattr(input, "_version", None) is INFERENCE else b
-
-
-def _quick_zero(input: Any, args: tuple) -> bool:
-    """The same for zero_()."""
-    target = getattr(input, "_array", None)
-    if type(target) is not ndarray or args or (input._node is not None and state.grad):
-        return False
-    flags = target.flags
-    cell = getattr(input, "_version", None)
-    if not (flags.c_contiguous and flags.writeable) or cell is INFERENCE:
-        return False
-    target.fill(0)
-    if cell is not None:
-        cell[0] += 1
-        cell[2] = "zero_"
-    return True
 
 
 def run_inplace(operation: Op, name: str, args: tuple, write: Callable | None = None) -> Any:
@@ -221,7 +144,7 @@ def _elementwise_store(operation: Op, name: str, args: tuple) -> Callable:
             (type(b) is ndarray and b.dtype is d and b.shape == target.shape)
             or (b is None and type(args[1]) in (int, float))
         ):
-            kernel = _for_floats(operation)
+            kernel = for_floats(operation)
             if isinstance(kernel, np.ufunc):
                 other = zero_dim(args[1], d) if b is None else b
                 if target.size >= large.LARGE:

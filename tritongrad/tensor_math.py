@@ -6,11 +6,11 @@ from typing import Any
 
 from .ops import (
     activation,
-    added,
     compare,
     elementwise,
     linalg,
     nn,
+    products,
     reduce,
     scan,
     statistics,
@@ -143,13 +143,13 @@ class MathMethods(TensorBase):
     bmm = linalg.bmm
     matmul = __matmul__ = linalg.matmul
     dot = linalg.dot
-    mv = linalg.mv
-    outer = linalg.outer
-    addmm = added.addmm
-    addmv = added.addmv
-    addbmm = added.addbmm
-    baddbmm = added.baddbmm
-    trace = linalg.trace
+    mv = products.mv
+    outer = products.outer
+    addmm = products.addmm
+    addmv = products.addmv
+    addbmm = products.addbmm
+    baddbmm = products.baddbmm
+    trace = products.trace
 
     def __rmatmul__(self, other: Any) -> Any:
         return linalg.matmul(other, self)

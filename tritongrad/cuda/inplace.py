@@ -6,6 +6,7 @@ import numpy as np
 
 from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.elementwise import elementwise
+from tritongrad.cuda.quick import filled
 from tritongrad.cuda.seam import Device
 
 
@@ -16,9 +17,10 @@ def fill(x: DeviceArray, value: float) -> DeviceArray:
 
 def full(shape: tuple[int, ...], value: np.ndarray, device: Device) -> DeviceArray:
     """An array of one value, which is given as a 0-d array of its dtype"""
-    out = empty(shape, value.dtype, device)
     if any(value.tobytes()):
-        return fill(out, value.item())
+        found = filled(shape, value, device)
+        return fill(empty(shape, value.dtype, device), value.item()) if found is None else found
+    out = empty(shape, value.dtype, device)
     device.memset(out.ptr, 0, out.nbytes)
     return out
 

@@ -20,9 +20,9 @@ from tritongrad.cuda.seam import Block, here
 MOST = 1000  # numbers kept in their rounded form
 HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
 
-# One plan, written out for the kinds of its operands: a loop over them would cost 1 us, and
+# Plans, written out for the kinds of its operands: a loop over them would cost 1 us, and
 # calling the methods that this repeats (allocate, __init__) another one.
-PLAN = """
+HEAD = """
 def make(form, room, entry, ready, to_dtype, pack):
     device, shape, strides, dtype = form.device, form.shape, form.strides, form.dtype
     size, nbytes, memory, obtain = form.size, form.nbytes, device.memory, device.obtain
@@ -35,6 +35,8 @@ def make(form, room, entry, ready, to_dtype, pack):
         home = lane.home
         if {foreign}:
             return None
+"""
+ALLOCATION = """
         try:
             address = home.lists[room].pop()
             home.held -= room
@@ -49,19 +51,23 @@ def make(form, room, entry, ready, to_dtype, pack):
         owner.device = device
         owner.home = home
         owner.room = room
+"""
+LAUNCH = """
         try:
             buffer = unused.pop()
         except IndexError:
             buffer = new_buffer(lane)
         data, config, params, _ = buffer
         try:
-            pack(data, 0, address, {values})
+            pack(data, 0, {values})
         except (error, OverflowError):
             return None
         result = launch(config, function, params, 0)
         unused.append(buffer)
         if result[0]:
             ready.after(result, lane)
+"""
+RESULT = """
         out = new(CudaArray)
         out.storage = owner
         out.ptr = address
@@ -73,6 +79,12 @@ def make(form, room, entry, ready, to_dtype, pack):
         return out
     return plan
 """
+STORED = """
+        return x0
+    return plan
+"""
+PLAN = HEAD + ALLOCATION + LAUNCH + RESULT
+STORE = HEAD + LAUNCH + STORED  # into the first operand
 
 
 class Ready:
@@ -110,25 +122,36 @@ class Ready:
 
 
 def written(
-    entry: Entry, form: Form, dtype: np.dtype, operands: list, args: tuple, programs: int
+    entry: Entry,
+    form: Form,
+    dtype: np.dtype,
+    operands: list,
+    args: tuple,
+    programs: int,
+    text: str = PLAN,
+    unread: int = 0,
 ) -> Callable | None:
-    """PLAN for operands like these and a result of this form; numbers are rounded to dtype"""
+    """PLAN for operands like these and a result of this form, or STORE; numbers become dtype.
+
+    The first `unread` operands are not read: a fill has one.
+    """
     if entry.special is not None:
         return None
     names = [f"x{i}" for i in range(len(operands))]
     arrays = [name for name, x in zip(names, operands, strict=True) if type(x) is CudaArray]
     number = "to_dtype({})" if dtype in HALVES else "{}"
     values = [f"{name}.ptr" if name in arrays else number.format(name) for name in names]
-    foreign = " or ".join(f"{name}.storage.home is not home" for name in arrays)
-    make = maker(", ".join(names), foreign, ", ".join(values))
-    pack = struct.Struct(packing(entry.binary.types[: 1 + len(names)])[0]).pack_into
+    foreign = " or ".join(f"{name}.storage.home is not home" for name in arrays) or "False"
+    values = ["address" if text is PLAN else "x0.ptr", *values[unread:]]
+    make = maker(text, ", ".join(names), foreign, ", ".join(values))
+    pack = struct.Struct(packing(entry.binary.types[: len(values)])[0]).pack_into
     ready = Ready(entry, args, programs)
     return make(form, rounded(form.nbytes), entry, ready, rounder(dtype), pack)
 
 
 @cache
-def maker(operands: str, foreign: str, values: str) -> Callable:
-    """PLAN with its holes filled: one text serves all operations with such operands."""
+def maker(text: str, operands: str, foreign: str, values: str) -> Callable:
+    """A plan with its holes filled: one text serves all operations with such operands."""
     known: dict[str, Any] = {
         "Block": Block,
         "CudaArray": CudaArray,
@@ -137,7 +160,7 @@ def maker(operands: str, foreign: str, values: str) -> Callable:
         "launch": cu.cuLaunchKernelEx,
         "new": object.__new__,
     }
-    exec(PLAN.format(operands=operands, foreign=foreign, values=values), known)
+    exec(text.format(operands=operands, foreign=foreign, values=values), known)
     return known["make"]
 
 

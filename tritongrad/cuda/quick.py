@@ -7,12 +7,15 @@ for a plan themselves where a form has one; here is what they do where they find
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tritongrad.cuda.array import CudaArray, DeviceArray
+import numpy as np
+
+from tritongrad.cuda.array import CudaArray, DeviceArray, empty
 from tritongrad.cuda.elementwise import launches_of, number_dtype, specialised
-from tritongrad.cuda.forms import UNKNOWN, Form, form_of
+from tritongrad.cuda.forms import UNKNOWN, Form, form_of, fresh_form
 from tritongrad.cuda.launch import bind
 
 MOST = 1000  # exponents with plans of their own
@@ -77,6 +80,57 @@ def remember(key: Any, arrays: tuple, out: DeviceArray, launch: tuple) -> None:
             entry = bind(kernel, **options).prepare(out.device, args)
             table[where] = written(entry, out.form, out.dtype, list(arrays), args, grid[0])
         table[where] = table[where] or refuse
+
+
+def learn_store(operation: Any, name: str, target: DeviceArray, operand: Any) -> None:
+    """Make a plan for target = operation(target, operand), the second time; None: for a fill."""
+    if type(target) is not CudaArray:
+        return
+    form = form_of(target)
+    with_number = type(operand) is not CudaArray
+    table = form.number if with_number else form.same
+    if not with_number and form_of(operand) is not form:
+        return
+    if name not in table:
+        table[name] = None
+        return
+    table[name] = refuse
+    if form.dtype.kind in "biu" or not (target.contiguous and form.size):
+        return
+    if target.device.memory.poison or (operation and not alike(operation, [form], with_number)):
+        return
+    source = operation.name if operation else "positive"
+    values = (target, operand) if operation else (operand,)
+    ((kernel, grid, args, options),) = launches_of(source, values, target)[1]
+    from tritongrad.cuda.plans import STORE, written
+
+    entry = bind(kernel, **options).prepare(form.device, args)
+    both, unread = [target, operand], 0 if operation else 1
+    dtype = number_dtype(source, form.dtype)
+    plan = written(entry, form, dtype, both, args, grid[0], STORE, unread)
+    table[name] = plan or refuse
+
+
+def filled(shape: tuple, value: np.ndarray, device: Any) -> DeviceArray | None:
+    """A new array of one number by the plan for such arrays; without one it is made next time."""
+    if device.kind != "cuda" or value.dtype.kind in "biu" or not math.prod(shape):
+        return None
+    form = fresh_form(device, shape, value.dtype)
+    plan = form.number.get("full")
+    if plan is None:
+        number = value.item()
+        out = empty(shape, value.dtype, device)
+        ((kernel, grid, args, options),) = launches_of("positive", (number,), out)[1]
+        from tritongrad.cuda.plans import written
+
+        entry = bind(kernel, **options).prepare(device, args)
+        plan = (
+            None
+            if device.memory.poison
+            else written(entry, form, form.dtype, [number], args, grid[0])
+        )
+        plan = form.number["full"] = plan or refuse
+    return plan(value.item())
 
 
 def values_of(operands: Sequence) -> list | None:

@@ -48,7 +48,7 @@ LAYERS = [
 ]
 
 
-def _check_product(name: str, input: Any, other: Any, ndim: int, second: str = "mat2") -> None:
+def check_product(name: str, input: Any, other: Any, ndim: int, second: str = "mat2") -> None:
     """TypeError or RuntimeError unless the two are tensors of ndim dims that can be multiplied."""
     for argument, t in (("input", input), (second, other)):
         if not isinstance(t, Variable):
@@ -84,42 +84,61 @@ def _check_dtypes(name: str, a: Any, b: Any, both: str) -> None:
 @op(samples=MATRICES)
 def mm(input: Tensor, mat2: Tensor):
     """Matrix product of two 2-d tensors."""
-    _check_product("mm", input, mat2, 2)
+    check_product("mm", input, mat2, 2)
     return input, mat2, Setting.precision
 
 
 def _by_transpose(g, mat2):
     """g mat2.T"""
-    a, b = g._array, mat2._array
-    if type(a) is type(b) is ndarray and a.dtype is FLOAT32 and not state.grad:
-        return wrap(quiet(multiply, a, b.T))
-    return mm(g, mat2.t())
+    if state.grad:
+        return mm(g, mat2.t())
+    return _product(g._array, mat2._array.T)
 
 
 def _transpose_by(g, input):
     """input.T g"""
-    a, b = input._array, g._array
-    if type(a) is type(b) is ndarray and a.dtype is FLOAT32 and not state.grad:
-        return wrap(quiet(multiply, a.T, b))
-    return mm(input.t(), g)
+    if state.grad:
+        return mm(input.t(), g)
+    return _product(input._array.T, g._array)
+
+
+def _product(a, b):
+    """The product of two matrices that are known to fit, unrecorded."""
+    if type(a) is not ndarray:
+        return wrap(quiet(_mm.op.device, a, b, Setting.precision))
+    return wrap(quiet(multiply, a, b) if a.dtype is FLOAT32 else quiet(_mm.op.cpu, a, b))
 
 
 mm.vjp(input=_by_transpose, mat2=_transpose_by)
 _mm = mm
 
 
+def _fit(a: ndarray, b: ndarray) -> bool:
+    return a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]
+
+
+def _planned(a: Any, b: Any) -> Any:
+    """The product by the plan for two arrays of a GPU, None if there is none."""
+    form, other = getattr(a, "form", None), getattr(b, "form", None)
+    plan = None if form is None else form.mixed.get((Setting.precision, other))
+    return None if plan is None else plan(a, b)
+
+
 def _quick_mm(input: Any, mat2: Any) -> Any:
-    """The product of two float32 matrices on the CPU; None if they are anything else."""
+    """The product of two float32 matrices on the CPU, or by a plan; None if they are neither."""
     a: Any = getattr(input, "_array", None)
     b: Any = getattr(mat2, "_array", None)
-    if not (type(a) is type(b) is np.ndarray and a.dtype is b.dtype is FLOAT32):
+    if type(a) is not ndarray:
+        out = _planned(a, b)
+        if out is None:
+            return None
+    elif not (type(b) is ndarray and a.dtype is b.dtype is FLOAT32 and _fit(a, b)):
         return None
-    if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
-        return None
-    try:
-        out = shared_quiet(multiply, a, b)
-    except RuntimeError:  # another thread is in the shared context
-        out = state.quiet(multiply, a, b)
+    else:
+        try:
+            out = shared_quiet(multiply, a, b)
+        except RuntimeError:  # another thread is in the shared context
+            out = state.quiet(multiply, a, b)
     t = new(registry.Tensor)
     t._array = out
     t._node = None
@@ -144,7 +163,7 @@ publish(mm, _mm.op)
 @op(samples=BATCHES)
 def bmm(input: Tensor, mat2: Tensor):
     """Matrix products of the pairs of two batches (b, n, k) and (b, k, m)."""
-    _check_product("bmm", input, mat2, 3)
+    check_product("bmm", input, mat2, 3)
     if input._array.shape[0] != mat2._array.shape[0]:
         raise RuntimeError(
             f"bmm: batch sizes {input._array.shape[0]} and {mat2._array.shape[0]} differ (input "
@@ -162,7 +181,7 @@ bmm.vjp(
 @op(samples=BROADCAST)
 def matmul(input: Tensor, other: Tensor):
     """Products of the matrices in the last two dims, broadcast over the others."""
-    _check_product("matmul", input, other, 0, "other")
+    check_product("matmul", input, other, 0, "other")
     try:
         np.broadcast_shapes(input._array.shape[:-2], other._array.shape[:-2])
     except ValueError:
@@ -199,7 +218,7 @@ publish(matmul, _matmul.op)
 
 
 def _any_matmul(input: Any, other: Any) -> Any:
-    _check_product("matmul", input, other, 0, "other")
+    check_product("matmul", input, other, 0, "other")
     a, b = input.ndim, other.ndim
     if a == b == 2:
         return mm(input, other)
@@ -215,38 +234,8 @@ def _any_matmul(input: Any, other: Any) -> Any:
 @front()
 def dot(input, other):
     """Sum of the products of two vectors."""
-    _check_product("dot", input, other, 1, "other")
+    check_product("dot", input, other, 1, "other")
     return mm(input.unsqueeze(0), other.unsqueeze(1)).reshape(())
-
-
-@front()
-def mv(input, vec):
-    """Product of a matrix and a vector."""
-    if tensor("mv", input).ndim != 2 or tensor("mv", vec, "vec").ndim != 1:
-        raise RuntimeError(
-            f"mv: expected a matrix and a vector, got input {tuple(input.shape)} and vec "
-            f"{tuple(vec.shape)}"
-        )
-    _check_product("mv", input, vec, 0, "vec")
-    return mm(input, vec.unsqueeze(1)).squeeze(1)
-
-
-@front()
-def outer(input, vec2):
-    """The matrix of the products of every pair of elements of two vectors."""
-    if tensor("outer", input).ndim != 1 or tensor("outer", vec2, "vec2").ndim != 1:
-        raise RuntimeError(
-            f"outer: both must be vectors, got {tuple(input.shape)} and {tuple(vec2.shape)}"
-        )
-    return input.unsqueeze(1) * vec2
-
-
-@front()
-def trace(input):
-    """Sum of the diagonal of a matrix."""
-    if tensor("trace", input).ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix (2-d), got shape {tuple(input.shape)}")
-    return input.diagonal().sum()
 
 
 @op(samples=LAYERS)
@@ -270,12 +259,9 @@ def linear(input: Tensor, weight: Tensor, bias=None):
 
 def _of_weight(g, input):
     """g.T input, over all rows of both: laid out as the weight is."""
-    a, b = g._array, input._array
-    if a.ndim == 2 and type(a) is type(b) is ndarray and a.dtype is FLOAT32 and not state.grad:
-        return wrap(quiet(multiply, a.T, b))
     if g.ndim > 2:
         g, input = g.reshape(-1, g.shape[-1]), input.reshape(-1, input.shape[-1])
-    return mm(g.t(), input)
+    return _transpose_by(input, g)
 
 
 linear.vjp(

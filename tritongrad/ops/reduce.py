@@ -9,16 +9,16 @@ import numpy as np
 
 from tritongrad.autograd.modes import state
 from tritongrad.autograd.quick import trace_two
-from tritongrad.autograd.variable import INFERENCE, new, registry, wrap
+from tritongrad.autograd.variable import INFERENCE, Variable, new, registry, wrap
 from tritongrad.calling import publish
 from tritongrad.dtype import FLOAT32, as_dtype, is_float
 from tritongrad.op import op
 from tritongrad.samples import Bools, Ints, Rand
 
-from . import shape as shapes
 from .dims import check_dim as check_dim
 from .dims import count_of, dims_of, floating, kept, nonempty_dims, spread, summed, tensor
 from .elementwise import where
+from .shares import prod_input, share_ties
 
 Tensor = Any
 
@@ -66,9 +66,12 @@ def sum_of_all(input: Tensor, shape=None):
 
 def _everywhere(g, shape):
     """The one gradient at every element, without a copy."""
-    if type(g._array) is np.ndarray and not state.grad:
-        return wrap(ndarray(shape, g._array.dtype, g._array, 0, (0,) * len(shape)))
-    return g.expand(shape)
+    a = g._array
+    if state.grad:
+        return g.expand(shape)
+    if type(a) is np.ndarray:
+        return wrap(ndarray(shape, a.dtype, a, 0, (0,) * len(shape)))
+    return wrap(a.broadcast_to(shape))
 
 
 sum_of_all.vjp(input=_everywhere)
@@ -82,7 +85,7 @@ BELOW = 3e38  # no float32 near its rounding to infinity, which would be a warni
 def sum(input, dim=None, keepdim=False, dtype=None, *, axis=None, keepdims=None, out=None):
     """Sum over dims (all if none are given); integers and bools are summed as int64."""
     if dim is None and dtype is None and not keepdim and axis is keepdims is out is None:
-        a = getattr(input, "_array", None)
+        a: Any = getattr(input, "_array", None)
         if type(a) is ndarray and a.dtype is FLOAT32 and a.size <= FEW:
             found = float(a.ravel().dot(ONES[: a.size]))
             if not -BELOW < found < BELOW:
@@ -96,6 +99,8 @@ def sum(input, dim=None, keepdim=False, dtype=None, *, axis=None, keepdims=None,
             elif state.inference:
                 t._version = INFERENCE
             return t
+        if type(a) is not ndarray and isinstance(input, Variable) and is_float(a.dtype):
+            return sum_of_all(input)
     if axis is None and keepdims is None and out is None:
         return _sum(input, dim, keepdim, dtype)
     dim = dim if axis is None else axis
@@ -132,36 +137,7 @@ def prod(input: Tensor, dim=None, keepdim=False, dtype=None):
     return input, dims_of("prod", input, dim), keepdim, dtype
 
 
-def _products_of_others(x: Any) -> Any:
-    """For each element of the last dim the product of all others: no quotient, so zeros are right.
-
-    Up a tree of pairs, then down: the others of an element are its pair's others times its partner.
-    """
-    n = x.shape[-1]
-    if n <= 1:
-        return x.new_ones(x.shape)
-    half = n // 2
-    left, right, odd = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    above = _products_of_others(shapes.cat([left * right, odd], -1) if n % 2 else left * right)
-    pair = above[..., :half]
-    return shapes.cat([pair * right, pair * left, above[..., half:]], -1)
-
-
-def _prod_input(g, input, dim, keepdim):
-    shape = tuple(input.shape)
-    if not input.numel():
-        return input.new_zeros(shape)
-    wide = input if input.element_size() > 2 else input.float()
-    order = [d for d in range(len(shape)) if d not in dim] + list(dim)
-    moved = wide.permute(order)
-    rows = moved.reshape([-1, count_of(shape, dim)])
-    others = _products_of_others(rows).reshape(moved.shape)
-    return kept(g, shape, dim, keepdim) * others.permute(
-        [order.index(d) for d in range(len(shape))]
-    )
-
-
-prod.vjp(input=_prod_input)
+prod.vjp(input=prod_input)
 
 
 @op(samples=APART)
@@ -176,15 +152,8 @@ def amin(input: Tensor, dim=(), keepdim=False):
     return input, nonempty_dims("amin", input, dim), keepdim
 
 
-def _share_ties(g, input, result, dim, keepdim):
-    """g in equal parts to the elements that equal the result; nan equals nan here."""
-    shape = tuple(input.shape)
-    tie = (input == kept(result, shape, dim, keepdim)).logical_or(input.isnan())
-    return where(tie, kept(g, shape, dim, keepdim) / _sum(tie, dim, True), 0)
-
-
-amax.vjp(input=_share_ties)
-amin.vjp(input=_share_ties)
+amax.vjp(input=share_ties)
+amin.vjp(input=share_ties)
 
 
 def _index_args(name: str, input: Any, dim: Any, keepdim: bool) -> tuple:
@@ -274,7 +243,7 @@ def _norm_input(g, input, result, p, dim, keepdim):
     if p == 1:
         return g * input.sign()
     if math.isinf(p):
-        return _share_ties(g, input.abs(), r, dim, True) * input.sign()
+        return share_ties(g, input.abs(), r, dim, True) * input.sign()
     if p == 2:
         return input * _quotient(g, r)
     flat = input == 0

@@ -1,4 +1,4 @@
-"""Products of matrices and vectors with something added."""
+"""Products made of others: with vectors, with something added."""
 
 from __future__ import annotations
 
@@ -9,7 +9,37 @@ import numpy as np
 from tritongrad.front import front
 
 from .dims import tensor
-from .linalg import bmm, mm, mv
+from .linalg import bmm, check_product, mm
+
+
+@front()
+def mv(input, vec):
+    """Product of a matrix and a vector."""
+    if tensor("mv", input).ndim != 2 or tensor("mv", vec, "vec").ndim != 1:
+        raise RuntimeError(
+            f"mv: expected a matrix and a vector, got input {tuple(input.shape)} and vec "
+            f"{tuple(vec.shape)}"
+        )
+    check_product("mv", input, vec, 0, "vec")
+    return mm(input, vec.unsqueeze(1)).squeeze(1)
+
+
+@front()
+def outer(input, vec2):
+    """The matrix of the products of every pair of elements of two vectors."""
+    if tensor("outer", input).ndim != 1 or tensor("outer", vec2, "vec2").ndim != 1:
+        raise RuntimeError(
+            f"outer: both must be vectors, got {tuple(input.shape)} and {tuple(vec2.shape)}"
+        )
+    return input.unsqueeze(1) * vec2
+
+
+@front()
+def trace(input):
+    """Sum of the diagonal of a matrix."""
+    if tensor("trace", input).ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix (2-d), got shape {tuple(input.shape)}")
+    return input.diagonal().sum()
 
 
 @front()
