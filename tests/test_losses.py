@@ -74,6 +74,20 @@ def test_cross_entropy_of_large_scores_is_exact():
     assert x.grad.tolist() == [[0, 0], [-1, 1]]
 
 
+def test_what_is_sure_has_a_log_probability_of_0_and_no_negative_loss(device):
+    for x in ([[0.3]], [[-7.7]], [[59.9]], [[1e30, 0.0]]):
+        x = tg.tensor(x, device=device)
+        assert x.log_softmax(1)[0, 0].item() == 0
+        assert loss.cross_entropy(x, tg.tensor([0], device=device)).item() == 0
+    x = (tg.rand(500, 2) * 50).to(device)
+    target = tg.zeros(500, dtype=tg.int64, device=device)
+    assert loss.cross_entropy(x, target, reduction="none").min().item() >= 0
+    for top in (10.0, 59.0, 70.0):
+        x = tg.tensor([[top, top - 10]], device=device)
+        want = -math.log1p(math.exp(-10))
+        assert x.log_softmax(1)[0, 0].item() == pytest.approx(want, abs=2**-23)
+
+
 def test_half_precision_losses_are_summed_in_float32():
     x = tg.zeros(20_000, 100, dtype="float16")
     value = loss.cross_entropy(x, tg.zeros(20_000, dtype="int64"))

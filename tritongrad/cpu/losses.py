@@ -43,7 +43,8 @@ def cross_entropy_scores(
     acc = FLOAT64 if x.dtype == FLOAT64 else FLOAT32
     shift, logs, found = log_sums(np.ascontiguousarray(wide(x)))
     away = shift.astype(FLOAT64) - x[np.arange(len(index)), index]  # small beside the sum of them
-    loss = (1 - label_smoothing) * own * (logs + away)
+    # where a class is sure, what rounding has left of the difference may lie below 0
+    loss = (1 - label_smoothing) * own * np.maximum(logs + away, 0)
     lse = logs + shift
     if label_smoothing:
         heavy = np.ones(x.shape[1]) if weight is None else weight.astype(FLOAT64)

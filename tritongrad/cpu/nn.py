@@ -84,12 +84,14 @@ def log_softmax(x: Array, dim: int) -> Array:
 
 
 def _log_softmax(x: Array, out: Array) -> None:
+    """The largest is always taken off: as e ** 0 is 1, what is nearly sure keeps its digits."""
+
     def work(i: int, j: int) -> None:
         block = out[i:j]
-        shift = powers(x[i:j], block)
-        logs = np.log(column(sums(block), np.float64)).astype(block.dtype)
-        away = x[i:j] if shift is None else np.subtract(x[i:j], shift, out=block)
-        np.subtract(away, logs, out=block)
+        np.subtract(x[i:j], largest(x[i:j], -1, None, None, True, initial=-np.inf), out=block)
+        found = np.exp(block, out=empty(block.shape, block.dtype))
+        logs = np.log(column(sums(found), np.float64)).astype(block.dtype)
+        np.subtract(block, logs, out=block)
 
     in_blocks(x.shape[0], x.shape[1], work)
 
