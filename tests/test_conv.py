@@ -8,6 +8,7 @@ import pytest
 import tritongrad as tg
 from tritongrad.cpu import conv as cpu
 from tritongrad.cpu import pooling
+from tritongrad.ops.conv import conv2d_grad_input, conv2d_grad_weight
 from tritongrad.windows import pair
 
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
@@ -239,3 +240,19 @@ def test_convolutions_of_nothing_are_zeros_with_gradients_of_zeros(n, channels, 
     out.sum().backward()
     for t in (x, w):
         assert t.grad.shape == t.shape and not t.grad.cpu().numpy().any()
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 2, 3, 3), (1, 1, 4, 4), (2, 2, 4, 4), (1, 2, 4, 5)]
+)
+def test_a_gradient_of_another_shape_than_the_result_is_refused(shape, device):
+    x, w = tg.ones(1, 3, 5, 5, device=device), tg.ones(2, 3, 2, 2, device=device)
+    g, steps = tg.ones(shape, device=device), (1, 0, 1, 1)
+    said = r"grad has shape \(.* and weight .* has \(1, 2, 4, 4\)"
+    with pytest.raises(RuntimeError, match=said):
+        conv2d_grad_input(g, w, x.shape, *steps)
+    with pytest.raises(RuntimeError, match=said):
+        conv2d_grad_weight(g, x, w.shape, *steps)
+    g = tg.ones(1, 2, 4, 4, dtype="float64", device=device)
+    with pytest.raises(RuntimeError, match="differ"):
+        conv2d_grad_weight(g, x, w.shape, *steps)

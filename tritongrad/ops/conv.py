@@ -34,6 +34,20 @@ def _check(input: Any, weight: Any) -> None:
         )
 
 
+def _check_grad(op: str, grad: Any, other: Any, input: tuple, weight: tuple, *steps: Any) -> None:
+    """The gradient of a convolution has its result's shape, of which kernels read all."""
+    floating(op, grad, "grad")
+    if other.dtype is not grad.dtype:
+        raise RuntimeError(f"{op}: dtypes {grad.dtype} and {other.dtype} differ; convert one")
+    size = geometry(op, input, weight, *steps)[0]
+    expected = (input[0], weight[0], *size)
+    if tuple(grad.shape) != expected:
+        raise RuntimeError(
+            f"{op}: grad has shape {tuple(grad.shape)}, but the result for input {input} and "
+            f"weight {weight} has {expected}"
+        )
+
+
 @op(samples=IMAGES)
 def conv2d(input: Tensor, weight: Tensor, stride=1, padding=0, dilation=1, groups=1):
     """Sums of products of weight with the patches of images, `groups` of channels apart."""
@@ -51,8 +65,9 @@ def conv2d(input: Tensor, weight: Tensor, stride=1, padding=0, dilation=1, group
 )
 def conv2d_grad_input(grad: Tensor, weight: Tensor, shape, stride, padding, dilation, groups):
     """The gradient of conv2d by its input, which has `shape`: a transposed convolution."""
-    floating("conv2d_grad_input", grad, "grad")
-    return grad, weight, tuple(shape), *_steps(stride, padding, dilation), groups
+    shape, steps = tuple(shape), (*_steps(stride, padding, dilation), groups)
+    _check_grad("conv2d_grad_input", grad, weight, shape, tuple(weight.shape), *steps)
+    return grad, weight, shape, *steps
 
 
 @op(
@@ -63,8 +78,9 @@ def conv2d_grad_input(grad: Tensor, weight: Tensor, shape, stride, padding, dila
 )
 def conv2d_grad_weight(grad: Tensor, input: Tensor, shape, stride, padding, dilation, groups):
     """The gradient of conv2d by its weight, which has `shape`."""
-    floating("conv2d_grad_weight", grad, "grad")
-    return grad, input, tuple(shape), *_steps(stride, padding, dilation), groups
+    shape, steps = tuple(shape), (*_steps(stride, padding, dilation), groups)
+    _check_grad("conv2d_grad_weight", grad, input, tuple(input.shape), shape, *steps)
+    return grad, input, shape, *steps
 
 
 conv2d.vjp(
