@@ -242,9 +242,7 @@ def test_convolutions_of_nothing_are_zeros_with_gradients_of_zeros(n, channels, 
         assert t.grad.shape == t.shape and not t.grad.cpu().numpy().any()
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 2, 3, 3), (1, 1, 4, 4), (2, 2, 4, 4), (1, 2, 4, 5)]
-)
+@pytest.mark.parametrize("shape", [(1, 2, 3, 3), (1, 1, 4, 4), (2, 2, 4, 4), (1, 2, 4, 5)])
 def test_a_gradient_of_another_shape_than_the_result_is_refused(shape, device):
     x, w = tg.ones(1, 3, 5, 5, device=device), tg.ones(2, 3, 2, 2, device=device)
     g, steps = tg.ones(shape, device=device), (1, 0, 1, 1)
