@@ -17,7 +17,7 @@ from triton.language.semantic import TritonSemantic
 from triton.runtime.interpreter import InterpretedFunction, TensorHandle
 from triton.runtime.jit import JITFunction
 
-from .interpreter_builder import Builder
+from .interpreter_builder import Builder, block_type
 from .interpreter_reduce import Reductions
 
 JIT = (JITFunction, InterpretedFunction)
@@ -150,7 +150,7 @@ class Value(tl.tensor):
 
     def __init__(self, handle, type):
         self.handle, self.type, self.dtype = handle, type, type.scalar
-        self.shape, self.numel = shape_and_size(type.shape if type.is_block() else ())
+        self.shape, self.numel = shape_and_size(tuple(type.shape.values) if type.is_block() else ())
 
     def __index__(self):
         return int(self.handle.data.reshape(-1)[0])
@@ -204,6 +204,35 @@ class Semantic(TritonSemantic):
     """Triton's typing rules over our builder and tensors."""
 
     tensor = Value
+
+    def broadcast_impl_value(self, lhs, rhs):
+        """As Triton's, whose types of blocks, made anew each time, are most of a kernel's time."""
+        left, right = lhs.type, rhs.type
+        if not left.is_block():
+            return (self.filled(lhs, right), rhs) if right.is_block() else (lhs, rhs)
+        if not right.is_block():
+            return lhs, self.filled(rhs, left)
+        a, b = left.shape.values, right.shape.values
+        if a == b:
+            return lhs, rhs
+        if len(a) != len(b) or any(n != m and n != 1 != m for n, m in zip(a, b, strict=True)):
+            return super().broadcast_impl_value(lhs, rhs)
+        shape = [m if n == 1 else n for n, m in zip(a, b, strict=True)]
+        return self.spread(lhs, shape), self.spread(rhs, shape)
+
+    def cast(self, input, dst_ty, *rounding):
+        same = dst_ty.scalar is input.dtype  # Triton compares their names
+        return input if same else super().cast(input, dst_ty, *rounding)
+
+    def filled(self, scalar, like):
+        kind = block_type(scalar.type.scalar, like.shape.values)
+        return Value(self.builder.create_splat(kind, scalar.handle), kind)
+
+    def spread(self, block, shape):
+        if block.type.shape.values == shape:
+            return block
+        kind = block_type(block.type.scalar, shape)
+        return Value(self.builder.create_broadcast(block.handle, shape), kind)
 
 
 def signed_types(stock_to_ir=tl.dtype.to_ir):
