@@ -50,6 +50,12 @@ FILES = {
         "test_views.py",
         "test_corners_speed.py",
     ],
+    "inplace_quick.py": [
+        "test_autograd_inplace.py",
+        "test_corners_quick.py",
+        "test_corners_speed.py",
+        "test_corners_defaults.py",
+    ],
     "calling.py": ["test_errors.py", "test_op.py", "test_not_a_tensor.py"],
     "autograd/anomaly.py": ["test_autograd_modes.py"],
     "autograd/engine.py": ["test_autograd.py", "test_errors.py"],

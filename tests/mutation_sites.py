@@ -81,6 +81,13 @@ def constants(node: ast.Constant) -> Iterator[ast.AST]:
         yield ast.Constant(node.value + 1)
 
 
+def is_constant(value: ast.expr | None) -> bool:
+    """Whether what is returned is nothing, or changes by itself: False to True, 0 to 1."""
+    return value is None or (
+        isinstance(value, ast.Constant) and isinstance(value.value, (int, float, type(None)))
+    )
+
+
 def negated(test: ast.expr) -> ast.expr:
     return ast.UnaryOp(ast.Not(), test)
 
@@ -111,11 +118,7 @@ CHANGES: dict[type, Callable[[Any], Iterator[ast.AST]]] = {
     ast.Continue: lambda n: iter([ast.Break()]),
     ast.If: lambda n: iter([with_field(n, test=negated(n.test))]),
     ast.IfExp: lambda n: iter([with_field(n, body=n.orelse, orelse=n.body)]),
-    ast.Return: lambda n: iter(
-        [ast.Return(ast.Constant(None))]
-        if n.value is not None and not (isinstance(n.value, ast.Constant) and n.value.value is None)
-        else []
-    ),
+    ast.Return: lambda n: iter([] if is_constant(n.value) else [ast.Return(ast.Constant(None))]),
 }
 
 

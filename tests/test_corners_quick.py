@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from test_quick_devices import Form, tensor
 
 import tritongrad as tg
 from tritongrad import elementwise as core
-from tritongrad.autograd.variable import wrap
+from tritongrad.autograd.variable import INFERENCE, wrap
 from tritongrad.inplace import inplace
 from tritongrad.op import REGISTRY
 
@@ -59,8 +60,6 @@ def test_what_may_not_be_written_is_not_zeroed_either():
 
 def test_what_has_no_plan_goes_the_general_way_and_is_learned(monkeypatch):
     """A plan of an operation on a device is made on the way, for the next time."""
-    from test_quick_devices import Form, tensor
-
     told = []
     monkeypatch.setattr(core, "run", lambda op, args: told.append(("run", op.name)) or "result")
     monkeypatch.setattr(
@@ -76,8 +75,6 @@ def test_what_has_no_plan_goes_the_general_way_and_is_learned(monkeypatch):
 
 
 def test_what_has_a_plan_for_several_forms_goes_by_it(monkeypatch):
-    from test_quick_devices import Form, tensor
-
     form = Form()
     x, y = tensor(form, 1.0, 2.0, leaf=True), tensor(form, 3.0, 4.0)
     monkeypatch.setattr("tritongrad.cuda.quick.planned", lambda op, args: y._array)
@@ -146,3 +143,83 @@ def test_alpha_scales_what_is_added_whatever_it_is(name, alpha):
     ):
         with pytest.raises(TypeError):
             call()
+
+
+class Stores:
+    """Plans of in-place updates on a device that only tell; and who else was asked."""
+
+    def __init__(self, patch):
+        self.form, self.told, self.stored = Form(), [], True
+        for name in ("add_", "zero_"):
+            self.form.same[name] = self.form.number[name] = self.plan
+        patch.setattr("tritongrad.inplace.run_inplace", lambda op, name, *_: self.told.append(name))
+        patch.setattr(
+            "tritongrad.cuda.quick.learn_store", lambda *args: self.told.append(("learn", args[1]))
+        )
+
+    def plan(self, target, other):
+        self.told.append((target, other))
+        return target if self.stored else None
+
+    def tensor(self, *values, leaf=False, form=None):
+        t = tensor(form or self.form, *values, leaf=leaf)
+        t._array.storage = object()
+        return t
+
+    def asked(self, call):
+        self.told.clear()
+        call()
+        return list(self.told)
+
+
+def test_updates_on_a_device_go_by_their_plans(monkeypatch):
+    plans = Stores(monkeypatch)
+    x, y = plans.tensor(1.0, 2.0), plans.tensor(3.0, 4.0)
+    here, there = x._array, y._array
+    for other, value in ((y, there), (x, here), (2.0, 2.0), (3, 3)):
+        assert plans.asked(lambda other=other: x.add_(other)) == [(here, value)]
+        assert x.add_(other) is x
+    assert plans.asked(x.zero_) == [(here, 0.0)]
+    assert getattr(x, "_version", None) is None  # nobody has asked for it
+    w = plans.tensor(1.0, 2.0, leaf=True)
+    with tg.no_grad():
+        for count, (call, name) in enumerate(
+            ((lambda: w.add_(y), "add_"), (lambda: w.add_(2.0), "add_"), (w.zero_, "zero_")), 1
+        ):
+            assert len(plans.asked(call)) == 1
+            assert (w._version[0], w._version[2]) == (count, name)
+        assert len(plans.asked(lambda: y.add_(w))) == 1
+    plans.stored = False  # a plan that refuses
+    assert plans.asked(lambda: x.add_(y)) == [(here, there), "add_"]
+    assert plans.asked(x.zero_) == [(here, 0.0), "zero_"]
+
+
+def test_updates_on_a_device_that_have_no_plan_go_the_general_way(monkeypatch):
+    plans = Stores(monkeypatch)
+    x, y, w = plans.tensor(1.0, 2.0), plans.tensor(3.0, 4.0), plans.tensor(1.0, 2.0, leaf=True)
+    overlapping = plans.tensor(1.0, 2.0)
+    overlapping._array.storage = x._array.storage
+    elsewhere = plans.tensor(1.0, 2.0, form=Form())
+    with tg.inference_mode():
+        made = plans.tensor(1.0, 2.0)
+        made._version = INFERENCE
+    for call, name in (
+        (lambda: x.add_(overlapping), "add_"),
+        (lambda: x.add_(elsewhere), "add_"),
+        (lambda: x.add_(tg.ones(2)), "add_"),
+        (lambda: x.add_(True), "add_"),
+        (lambda: x.add_(w), "add_"),  # recorded
+        (lambda: w.add_(x), "add_"),
+        (lambda: w.add_(2.0), "add_"),
+        (w.zero_, "zero_"),
+        (lambda: made.add_(2.0), "add_"),
+        (lambda: made.add_(x), "add_"),
+        (made.zero_, "zero_"),
+        (lambda: x.add_(y, alpha=1), "add_"),
+    ):
+        assert plans.asked(call) == [name]
+    assert plans.asked(lambda: x.sub_(y)) == [("learn", "sub_"), "sub_"]
+    assert plans.asked(lambda: x.mul_(2.0)) == [("learn", "mul_"), "mul_"]
+    assert plans.asked(elsewhere.zero_) == [("learn", "zero_"), "zero_"]
+    with pytest.raises(TypeError):
+        x.add_()

@@ -148,7 +148,7 @@ def _analytical(output: Any, inputs: list) -> list[np.ndarray]:
         grads = grad(output, inputs, one, retain_graph=True, allow_unused=True)
         for matrix, g in zip(found, grads, strict=True):
             if g is not None:
-                matrix[:, k] = g._host().reshape(-1)
+                matrix[:, k] = g._host().ravel()
     return found
 
 
@@ -156,7 +156,7 @@ def _numerical(func: Callable, inputs: tuple, t: Any, o: int, eps: float) -> np.
     """By differences: d outputs[o][k] / d t[j], as [j, k]. t is changed in place and put back."""
     before = t._host().copy()
     moved = before.copy()
-    flat = moved.reshape(-1)
+    flat = moved.ravel()
 
     def value() -> np.ndarray:
         with no_grad():
@@ -166,7 +166,7 @@ def _numerical(func: Callable, inputs: tuple, t: Any, o: int, eps: float) -> np.
         floating = [
             r for r in result if isinstance(r, Variable) and r._array.dtype.kind not in "biu"
         ]
-        return floating[o]._host().astype(np.float64).reshape(-1)
+        return floating[o]._host().astype(np.float64).ravel()
 
     rows = []
     try:
