@@ -50,6 +50,8 @@ NAMED = [
     (lambda: tg.tril(tg.ones(2, 2), None), "tril: argument 'diagonal' must be an int, got NoneTy"),
     (lambda: tg.split(tg.ones(4), None), "split: argument 'split_size' must be an int, got None"),
     (lambda: tg.atan2(tg.ones(4), None), "atan2: argument 'other' must be a Tensor or a number"),
+    (lambda: tg.broadcast_tensors(*[tg.ones(2)] * 3, 1.0), "broadcast_tensors: argument 'tensors'"),
+    (lambda: tg.einsum("i,i,i->i", *[tg.ones(2)] * 2, 1.0), "einsum: argument 'operands' must be"),
 ]
 
 
