@@ -20,6 +20,7 @@ import numpy as np
 from tritongrad.dtype import FLOAT32, FLOAT64
 
 from .pool import empty
+from .team import Team as NumPys
 
 Array = np.ndarray
 LEAST = 1 << 15  # elements: NumPy alone is as quick with less
@@ -100,7 +101,7 @@ class Fast:
         for exponent, loop in POWERS.items():
             self.names[self.power, exponent] = loop
         self.ordered = frozenset((np.maximum, np.minimum, elementwise.clamp_both))
-        self.team = Team()
+        self.team = NumPys.looking = Team()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
         atexit.register(self._at_exit)
@@ -108,7 +109,7 @@ class Fast:
 
     def _after_fork(self) -> None:
         """A child has no helpers, and a loop that one was in is nobody's."""
-        self.team = type(self.team)()
+        self.team = NumPys.looking = type(self.team)()
         self.lock = threading.Lock()
 
     def _at_exit(self) -> None:

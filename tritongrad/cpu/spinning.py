@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 import platform
 import threading
 import time
@@ -34,7 +35,7 @@ TICKET = (
     0  # the job's number, the first block that is left, the one after the last: 24, 20, 20 bits
 )
 DONE = 64  # blocks finished
-LEAVE = 128  # 1: helpers are to go
+LEAVE = 128  # 1: helpers are to sleep
 AWAKE = 192  # how many helpers look for work
 JOB = 256  # the loop, its four arrays, the elements, those of a block, the blocks
 SIZE = 320
@@ -193,6 +194,9 @@ class Team:
         view: Any = self.memory
         self.words = memoryview(view)[-(self.memory.ctypes.data // 8) % 8 :]
         self.box = self.memory.ctypes.data + 8 * (len(self.memory) - len(self.words))
+        self.ended = False
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 64
+        self.most = cores  # threads: more would spin in each other's way
         self.go: list[threading.Lock] = []
         self.threads: list[threading.Thread] = []
         begin = time.perf_counter()
@@ -203,12 +207,13 @@ class Team:
         """loop(out, a, b, c) over all elements of `out`, shared if that pays."""
         n = out.size
         ids = id(out), id(a), 0 if b is None else id(b), 0 if c is None else id(c)
-        count = get_num_threads()
+        count = min(get_num_threads(), self.most)
         if n < SHARED or count == 1 or not self.busy.acquire(blocking=False):
             post(self.box, loop, *ids, n, BLOCK, 0)
             return
         words = self.words
         try:
+            words[LEAVE // 8] = 0
             if n >= WAKING and words[AWAKE // 8] < count - 1:
                 self._wake(count - 1)
             left = post(self.box, loop, *ids, n, BLOCK if n < LARGEST else -(-n // MOST), 1)
@@ -235,13 +240,20 @@ class Team:
                 lock.release()
 
     def _help(self, go: threading.Lock) -> None:
-        while not self.words[LEAVE // 8]:
+        while True:
             go.acquire()
+            if self.ended:
+                return
             serve(self.box, self.looks)
+
+    def rest(self) -> None:
+        """Have the helpers sleep at once: others need the cores."""
+        self.words[LEAVE // 8] = 1
 
     def stop(self) -> None:
         """End the helpers: at exit they must not be in compiled code."""
-        self.words[LEAVE // 8] = 1
+        self.ended = True
+        self.rest()
         for lock, thread in zip(self.go, self.threads, strict=True):
             if lock.locked():
                 lock.release()
@@ -252,4 +264,5 @@ def usable() -> bool:
     """Whether numba compiles here, and arrays lie in memory as `post` takes for granted."""
     probe = np.zeros(1)
     address = ctypes.c_void_p.from_address(id(probe) + DATA).value
-    return not numba.config.DISABLE_JIT and address == probe.ctypes.data
+    wide = ctypes.sizeof(ctypes.c_void_p) == 8
+    return wide and not numba.config.DISABLE_JIT and address == probe.ctypes.data

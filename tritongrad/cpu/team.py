@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +64,8 @@ class Team:
     done by that thread alone.
     """
 
+    looking: Any = None  # helpers of spinning.py, which would be in the way
+
     def __init__(self, n: int) -> None:
         self.n = n
         self.busy = threading.Lock()
@@ -88,6 +91,8 @@ class Team:
             for part in parts:
                 work(*part)
             return
+        if self.looking is not None:
+            self.looking.rest()
         job = Job(work, parts)
         try:
             for k in range(1, min(len(parts), self.n)):
