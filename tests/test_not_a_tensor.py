@@ -88,3 +88,17 @@ def test_faults_of_an_operation_stay_what_they_are(declared):
 
     with pytest.raises(AttributeError, match="no_such_method"):
         faulty_operation(tg.ones(2))
+
+
+def test_the_last_name_is_that_of_all_the_arguments_that_follow():
+    @of_tensors
+    def total(first, *others):
+        return sum((o.sum() for o in others), first.sum())
+
+    assert total(*[tg.ones(2)] * 4).item() == 8
+    for place in range(4):
+        args = [tg.ones(2)] * place + [1.5] + [tg.ones(2)] * (3 - place)
+        with pytest.raises(
+            TypeError, match=f"argument '{'others' if place else 'first'}' must be a"
+        ):
+            total(*args)
