@@ -96,9 +96,9 @@ def test_the_last_name_is_that_of_all_the_arguments_that_follow():
         return sum((o.sum() for o in others), first.sum())
 
     assert total(*[tg.ones(2)] * 4).item() == 8
-    for place in range(4):
+    for place, name in enumerate(("first", "others", "others", "others")):
         args = [tg.ones(2)] * place + [1.5] + [tg.ones(2)] * (3 - place)
         with pytest.raises(
-            TypeError, match=f"argument '{'others' if place else 'first'}' must be a"
+            TypeError, match=f"total: argument '{name}' must be a Tensor, got float"
         ):
             total(*args)
