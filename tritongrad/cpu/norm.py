@@ -11,6 +11,7 @@ from tritongrad.dtype import FLOAT64
 from .nn import wide
 from .pool import empty
 from .rows import ROOM, column, dots, in_blocks, sums
+from .scratch import scratch
 from .totals import add
 
 Array = np.ndarray
@@ -128,19 +129,14 @@ def layer_norm_weight_backward(
 
     def work(first: int, last: int) -> None:
         i, j = first * GROUP, min(last * GROUP, rows)
-        block = empty((j - i, n), matrix.dtype)
-        _again(matrix[i:j], mean[i:j], rstd[i:j], block)
+        block, memory = _memory(matrix[i:j])
+        np.subtract(matrix[i:j], column(mean[i:j], block.dtype), out=block)
+        np.multiply(block, column(rstd[i:j], block.dtype), out=block)
         np.multiply(block, g[i:j], out=block)
-        parts.add(block, first)
+        parts.add(block, first, memory)
 
     in_blocks(parts.groups, GROUP * n, work)
     return parts.total().astype(x.dtype).reshape(x.shape[x.ndim - ndim :])
-
-
-def _again(x: Array, mean: Array, rstd: Array, out: Array) -> None:
-    """(x - mean) rstd of rows, from what the forward pass found."""
-    np.subtract(x, column(mean, out.dtype), out=out)
-    np.multiply(out, column(rstd, out.dtype), out=out)
 
 
 class Parts:
@@ -148,18 +144,19 @@ class Parts:
 
     def __init__(self, rows: int, n: int, dtype: np.dtype) -> None:
         self.groups = -(-rows // GROUP)
-        self.sums = np.zeros((self.groups, n), dtype)
+        self.sums = np.empty((self.groups, n), dtype)
 
-    def add(self, block: Array, first: int) -> None:
+    def add(self, block: Array, first: int, memory: Array) -> None:
         """A block of whole groups, or with the last of all, from its first group's number."""
         n = block.shape[1]
         groups, rest = divmod(len(block), GROUP)
-        rows = block[: groups * GROUP]
-        while groups and len(rows) > groups:
-            step = len(rows) // groups // 4
-            fours = rows.reshape(groups, 4, step, n)
-            rows = add(fours, 1, None, empty((groups, step, n), block.dtype)).reshape(-1, n)
-        self.sums[first : first + groups] = rows
+        if groups:
+            rows = block[: groups * GROUP].reshape(groups, 4, GROUP // 4, n)
+            size = rows.size // 4
+            fours = memory[:size].reshape(groups, GROUP // 4, n)
+            rows = add(rows, 1, None, fours).reshape(groups, 4, GROUP // 16, n)
+            fours = memory[size : size + size // 4].reshape(groups, GROUP // 16, n)
+            add(add(rows, 1, None, fours), 1, None, self.sums[first : first + groups])
         if rest:
             last = block[groups * GROUP :].astype(FLOAT64)
             self.sums[first + groups] = add(last, 0)
@@ -178,23 +175,32 @@ def layer_norm_gradients(
     into = out.reshape(rows, n)
     row = wide(weight).reshape(n).astype(out.dtype, copy=False)
     repeated = Repeated(row, rows)
+    means, scales = column(mean, out.dtype), column(rstd, out.dtype)
     of_weight, of_bias = Parts(rows, n, out.dtype), Parts(rows, n, out.dtype)
 
     def work(first: int, last: int) -> None:
         i, j = first * GROUP, min(last * GROUP, rows)
-        y, block, mine, scale = into[i:j], empty((j - i, n), out.dtype), g[i:j], rstd[i:j]
-        _again(matrix[i:j], mean[i:j], scale, y)
+        y, mine, scale = into[i:j], g[i:j], scales[i:j]
+        block, memory = _memory(y)
+        np.subtract(matrix[i:j], means[i:j], out=y)
+        np.multiply(y, scale, out=y)
         np.multiply(y, mine, out=block)
-        of_weight.add(block, first)
-        of_bias.add(mine, first)
-        along = dots(block, row[None]).astype(FLOAT64) / n
-        level = dots(mine, row[None]).astype(FLOAT64) / n
+        of_weight.add(block, first, memory)
+        along = column(dots(block, row[None]) / n, out.dtype)
+        of_bias.add(mine, first, memory)
+        level = column(dots(mine, row[None]) / n, out.dtype)
         repeated(np.multiply, mine, block)
-        np.multiply(y, column(along, out.dtype), out=y)
+        np.multiply(y, along, out=y)
         np.subtract(block, y, out=y)
-        np.subtract(y, column(level, out.dtype), out=y)
-        np.multiply(y, column(scale, out.dtype), out=y)
+        np.subtract(y, level, out=y)
+        np.multiply(y, scale, out=y)
 
     in_blocks(of_weight.groups, GROUP * n, work)
     by_weight, by_bias = (t.total().reshape(weight.shape) for t in (of_weight, of_bias))
     return out.astype(grad.dtype, copy=False), by_weight, by_bias
+
+
+def _memory(like: Array) -> tuple[Array, Array]:
+    """A block like another, and what Parts.add needs for it."""
+    memory = scratch.take(like.size + like.size // 4 + like.size // 16, like.dtype)
+    return memory[: like.size].reshape(like.shape), memory[like.size :]

@@ -11,7 +11,6 @@ trees are alike since the numbers repeat.
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from tritongrad.dtype import FLOAT32, FLOAT64
 
 from .large import SPLIT
 from .pool import empty
+from .scratch import scratch
 from .team import pieces, team
 
 Array = np.ndarray
@@ -40,12 +40,13 @@ TALLER = 1 << 12  # rows of a column from which a band is folded once more
 WIDTH = 1 << 12  # columns at a time: fewer would leave gaps between short stretches of memory
 TILE = 1 << 18  # elements of a sum of four rows: it stays in the second-level cache
 SHARED = 1 << 14  # ... and so many at least, where threads could not share them otherwise
+QUICK = 1 << 21  # elements from which a second thread pays for its wake-up
 SOME = 1 << 12  # bands at a time that are summed again
 
 
-def share(size: int, tasks: Sequence, work: Callable) -> None:
+def share(size: int, tasks: Sequence, work: Callable, least: int = SPLIT) -> None:
     """work(tasks) of parts of the tasks, by the team if this many elements are worth it."""
-    if size < SPLIT or len(tasks) < 2:
+    if size < least or len(tasks) < 2:
         work(tasks)
     else:
         team().run(work, [(tasks[i:j],) for i, j in pieces(len(tasks), 1)])
@@ -83,7 +84,7 @@ def rows_by_chunks(x: Array) -> Array:
             if whole < n:
                 into += add(block[:, whole:].astype(FLOAT64, "C"), 1)
 
-    share(x.size, range(rows), work)
+    share(x.size, range(rows), work, QUICK)
     return found
 
 
@@ -121,11 +122,11 @@ def columns_by_bands(x: Array) -> Array:
     tasks, most = _tiles(outer, n // BAND, inner)
 
     def work(tasks: Sequence[tuple]) -> None:
-        memory = scratch.floats(most + most // 2)
+        memory = scratch.take(most + most // 2, FLOAT32)
         for o, g, c in tasks:
             _fold(bands[o, g, :, :, c], memory, sums[o, g, :, c])
 
-    share(x.size, tasks, work)
+    share(x.size, tasks, work, QUICK)
     sums = sums.reshape(outer, -1, inner)
     wide = widened(sums, empty((sums.size,), FLOAT64))
     sizes = np.abs(sums, out=sums)
@@ -158,21 +159,6 @@ def _again(x: Array, where: Array, sums: Array) -> None:
     for i in range(0, len(where), SOME):
         o, at, c = where[i : i + SOME].T
         sums[o, at, c] = add(x[o, at // x.shape[3], :, at % x.shape[3], c].astype(FLOAT64), 1)
-
-
-class Scratch(threading.local):
-    """Memory of each thread: what one has in its cache, another would have to fetch."""
-
-    memory = np.empty(0, np.float32)
-
-    def floats(self, count: int) -> Array:
-        """At least so many."""
-        if self.memory.size < count:
-            self.memory = np.empty(count, np.float32)
-        return self.memory
-
-
-scratch = Scratch()
 
 
 def _tiles(outer: int, bands: int, inner: int) -> tuple[list[tuple], int]:
