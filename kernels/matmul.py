@@ -51,13 +51,14 @@ def flushed(total, part, step, FLUSH: tl.constexpr):
 # fmt: off
 @triton.jit
 def matmul(
-    out, a, b, rows, cols, inner, batches, s_a_outer, s_a_batch, s_a_row, s_a_col,
+    out, a, b, bias, rows, cols, inner, batches, s_a_outer, s_a_batch, s_a_row, s_a_col,
     s_b_outer, s_b_batch, s_b_row, s_b_col,
-    MODE: tl.constexpr, SUM: tl.constexpr, FLUSH: tl.constexpr,
+    MODE: tl.constexpr, SUM: tl.constexpr, FLUSH: tl.constexpr, BIAS: tl.constexpr,
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, GROUP: tl.constexpr,
 ):
     """out[o, i] = a[o, i] @ b[o, i]: (outer, batches, rows, inner) by (.., inner, cols).
 
+    With BIAS the row `bias` is added to each of the product, once that is rounded.
     One program per tile. FLUSH > 0 adds the running sum to a second one every FLUSH steps of BK:
     a single chain of float32 additions loses a bit with each doubling of inner.
     """
@@ -83,6 +84,8 @@ def matmul(
         b_tile += b_step
         total, part = flushed(total, part, step, FLUSH)
     total += part
+    if BIAS:
+        total = total.to(out.dtype.element_ty).to(SUM) + tl.load(bias + col, col < cols, other=0)
     place = out + (batch * rows + row) * cols + col
     tl.store(place, total.to(out.dtype.element_ty), (row < rows) & (col < cols))
 

@@ -19,9 +19,7 @@ Batch = tuple[int, int, int]  # length, stride of a, stride of b, in elements
 def mm(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> DeviceArray:
     """Product of two matrices."""
     found = recall(precision, a, b)
-    if found is not None:
-        return found
-    return matmul(a, b, precision)
+    return matmul(a, b, precision) if found is None else found
 
 
 def bmm(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> DeviceArray:
@@ -42,7 +40,9 @@ def matmul(a: DeviceArray, b: DeviceArray, precision: str = "highest") -> Device
     if out.size:
         a = a.broadcast_to((*shape, rows, inner))
         b = b.broadcast_to((*shape, *b.shape[-2:]))
-        _launch(out, a, b, precision)
+        only = _launch(out, a, b, precision)
+        if only is not None and a.ndim == 2:
+            remember(precision, (a, b), (out, only))
     return out
 
 
@@ -50,12 +50,31 @@ def linear(
     x: DeviceArray, weight: DeviceArray, bias: DeviceArray | None = None, precision: str = "highest"
 ) -> DeviceArray:
     """Product of the last dim and the transpose of a matrix, plus a row."""
-    out = matmul(x, weight.T, precision)
-    return out if bias is None else elementwise("add", out, bias, out=out)
+    row = () if bias is None else (bias,)
+    key = ("linear", precision)
+    found = recall(key, x, weight, *row)
+    if found is not None:
+        return found
+    out = empty((*x.shape[:-1], weight.shape[0]), x.dtype, x.device)
+    if out.size:
+        rows = x.reshape((out.size // weight.shape[0], x.shape[-1]))
+        flat = out.reshape((len(rows), weight.shape[0]))
+        only = _launch(flat, rows, weight.T, precision, bias)
+        if only is not None and x.ndim == 2:
+            kernel, grid, (_, _, _, *rest), options = only
+            step = kernel, grid, (out, x, weight, *rest), options
+            remember(key, (x, weight, *row), (out, step))
+    return out
 
 
-def _launch(out: DeviceArray, a: DeviceArray, b: DeviceArray, precision: str) -> None:
-    """Fill a contiguous, non-empty out with a @ b, batches alike."""
+def _launch(
+    out: DeviceArray,
+    a: DeviceArray,
+    b: DeviceArray,
+    precision: str,
+    bias: DeviceArray | None = None,
+) -> tuple | None:
+    """Fill a contiguous, non-empty out with a @ b + bias, batches alike: what was launched."""
     from tritongrad.kernels import matmul as kernels
 
     batch = _batch_dims(a, b)
@@ -67,29 +86,34 @@ def _launch(out: DeviceArray, a: DeviceArray, b: DeviceArray, precision: str) ->
     if outer * batches == 1 and fits_tma(a, b, out):
         programs = a.device.properties["multiprocessors"]
         _launch_tma(kernels.matmul_tma, out, a, b, programs)
-        return
+        if bias is not None:
+            elementwise("add", out, bias, out=out)
+        return None
     line = tiles.line_of(a.dtype, precision)
     if a.device.kind == "interpret":
         tile = tiles.interpreted_tile(line, cols, inner)
     else:
         tile = tiles.matmul_tile(line, rows, cols, outer * batches, a.device)
-    flush = tiles.FLUSH // tile.inner if line in ("highest", "high") else 0
     grid = (-(-rows // tile.rows) * -(-cols // tile.cols) * outer * batches,)
     a_strides = (a_b_outer[0], a_b_batch[0], *_steps(a))
     b_strides = (a_b_outer[1], a_b_batch[1], *_steps(b))
-    sizes = (rows, cols, inner, batches)
-    args = (out, a, b, *sizes, *a_strides, *b_strides)
-    options = {
+    row = 0 if bias is None else bias if bias.contiguous else bias.copy()
+    args = (out, a, b, row, rows, cols, inner, batches, *a_strides, *b_strides)
+    options = _options(tile, line, a.dtype) | {"BIAS": bias is not None}
+    launch(kernels.matmul, grid, *args, **options)
+    return kernels.matmul, grid, args, options
+
+
+def _options(tile: tiles.Tile, line: str, dtype: np.dtype) -> dict[str, Any]:
+    """The constants of a launch with these tiles, by the arithmetic of a line of their table."""
+    return {
         **{"BM": tile.rows, "BN": tile.cols, "BK": tile.inner, "GROUP": GROUP},
         "MODE": MODES.get("integer" if line == "long" else line, "ieee"),
-        "SUM": _sum_dtype(a.dtype),
-        "FLUSH": flush,
+        "SUM": _sum_dtype(dtype),
+        "FLUSH": tiles.FLUSH // tile.inner if line in ("highest", "high") else 0,
         "num_warps": tile.warps,
         "num_stages": tile.stages,
     }
-    launch(kernels.matmul, grid, *args, **options)
-    if a.ndim == 2:
-        remember(precision, (a, b), out, (kernels.matmul, grid, args, options))
 
 
 def _steps(array: DeviceArray) -> tuple[int, int]:

@@ -60,26 +60,50 @@ def recall(key: Any, first: DeviceArray, *rest: DeviceArray) -> DeviceArray | No
     return None if plan is None else plan(first, *rest)
 
 
-def remember(key: Any, arrays: tuple, out: DeviceArray, launch: tuple) -> None:
-    """Make a plan of one launch (kernel, grid, args, options) whose args begin with out, *arrays.
+def remember(key: Any, arrays: tuple, *steps: tuple[DeviceArray, tuple]) -> None:
+    """Make a plan of launches, each with its result: (result, (kernel, grid, args, options)).
 
-    As learn() does, the second time; not if these are no longer the arrays that recall() was given.
+    The args of the first begin with its result and the arrays, those of another with its result
+    and the one before. As learn() does, the second time; not if these are no longer the arrays that
+    recall() was given.
     """
-    if type(out) is not CudaArray:
+    if type(steps[-1][0]) is not CudaArray:
         return
     first, *rest = [form_of(x) for x in arrays]
     table, where = first.mixed, (key, *rest)
     if where not in table:
         table[where] = None
     elif table[where] is None:
-        kernel, grid, args, options = launch
-        same = all(x is y for x, y in zip(args, (out, *arrays), strict=False))
-        if same and len(grid) == 1 and not out.device.memory.poison:
-            from tritongrad.cuda.plans import written
+        plans = []
+        for out, launch in steps:
+            plans.append(plan_of_launch(out, arrays, launch))
+            arrays = (out,)
+        table[where] = refuse if None in plans else plans[0] if len(plans) == 1 else chain(plans)
 
-            entry = bind(kernel, **options).prepare(out.device, args)
-            table[where] = written(entry, out.form, out.dtype, list(arrays), args, grid[0])
-        table[where] = table[where] or refuse
+
+def plan_of_launch(out: DeviceArray, arrays: tuple, launch: tuple) -> Callable | None:
+    """The plan of a launch whose args begin with out and the arrays."""
+    kernel, grid, args, options = launch
+    same = all(x is y for x, y in zip(args, (out, *arrays), strict=False))
+    if not same or len(grid) != 1 or out.device.memory.poison:
+        return None
+    from tritongrad.cuda.plans import written
+
+    entry = bind(kernel, **options).prepare(out.device, args)
+    return written(entry, form_of(out), out.dtype, list(arrays), args, grid[0])
+
+
+def chain(plans: list) -> Callable:
+    """A plan that hands the result of each to the next."""
+    first, *others = plans
+
+    def plan(*arrays: DeviceArray) -> DeviceArray | None:
+        found = first(*arrays)
+        for step in others:
+            found = None if found is None else step(found)
+        return found
+
+    return plan
 
 
 def learn_store(operation: Any, name: str, target: DeviceArray, operand: Any) -> None:

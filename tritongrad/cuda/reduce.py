@@ -176,37 +176,28 @@ def totals(
     out = empty(reduced_shape(x.shape, dims, keepdim), dtype, x.device)
     if out.size:
         view = matrix(x, dims)
-        only = tree(out, view, acc, combine, identity, prepare, finish, count, shift)
-        if only is not None and shift is None:
-            remember(key, (x,), out, only)
+        steps = tree(out, view, acc, combine, identity, prepare, finish, count, shift)
+        if shift is None:
+            remember(key, (x,), *steps)
     return out
 
 
 def tree(
     out: DeviceArray, view: Matrix, acc: np.dtype, combine: str, identity: Any, prepare: str,
     finish: str, count: float, shift: DeviceArray | None,
-) -> tuple | None:  # fmt: skip
-    """Launches until one number a row is left; what was launched, if once was enough."""
+) -> list:  # fmt: skip
+    """Launches until one number a row is left: those, each with its result."""
     from tritongrad.kernels import reduce as kernels
 
+    fixed = {"COMBINE": combine, "IDENTITY": identity, "ACC": triton_type(acc)}
     number = np.float64(count) if acc == FLOAT64 else float(count)
-    fixed = {
-        "COMBINE": combine,
-        "IDENTITY": identity,
-        "ACC": triton_type(acc),
-    }
-    first = view
+    steps = []
     while True:
         rows, cols = view.rows, view.cols
-        elements, warps = tiles.row_tile("reduce", out.device, view.array.dtype, cols.length)
-        tile_rows, width = tile_of(view, elements, CHUNK)
-        pieces = PIECES if not view.across and cols.length > CHUNK else 1
-        if pieces > 1:
-            tile_rows = 1
-        chunks = -(-cols.length // (width * pieces)) or 1
+        tile, chunks = tile_for(view, out.device)
         last = chunks == 1
         to = out if last else empty((rows.length, chunks), acc, out.device)
-        grid = (-(-rows.length // tile_rows) * chunks,)
+        grid = (-(-rows.length // tile["ROWS"]) * chunks,)
         args = (
             to, view.array, 0 if shift is None else shift, rows.length, cols.length,
             *rows[1:], *cols[1:], chunks, 1, number,
@@ -214,14 +205,27 @@ def tree(
         options = {
             "PREPARE": getattr(kernels, prepare),
             "FINISH": getattr(kernels, finish if last else "keep"),
-            **{"SHIFTED": shift is not None, "ROWS": tile_rows, "COLS": width, "PIECES": pieces},
-            **{"num_warps": warps, **fixed},
+            "SHIFTED": shift is not None,
+            **tile,
+            **fixed,
         }
         launch(kernels.reduce_tiles, grid, *args, **options)
+        steps.append((to, (kernels.reduce_tiles, grid, args, options)))
         if last:
-            return None if first is not view else (kernels.reduce_tiles, grid, args, options)
+            return steps
         view = Matrix(to, Axis(rows.length, 0, 0, chunks), Axis(chunks, 0, 0, 1))
         prepare, shift = "plain", None
+
+
+def tile_for(view: Matrix, device: Any) -> tuple[dict[str, int], int]:
+    """(rows, columns, pieces and warps of a tile, the chunks that a row is cut into)"""
+    length = view.cols.length
+    elements, warps = tiles.row_tile("reduce", device, view.array.dtype, length)
+    rows, width = tile_of(view, elements, CHUNK)
+    pieces = PIECES if not view.across and length > CHUNK else 1
+    rows = 1 if pieces > 1 else rows
+    chunks = -(-length // (width * pieces)) or 1
+    return {"ROWS": rows, "COLS": width, "PIECES": pieces, "num_warps": warps}, chunks
 
 
 def extreme(name: str, x: DeviceArray, dim: Any, keepdim: bool) -> tuple[DeviceArray, DeviceArray]:
