@@ -168,6 +168,8 @@ def run(kernel: Any, arrays: tuple, inplace: bool = False) -> Array | None:
             return None
         if not a.ndim:
             form += "n"
+            if kernel in fast.ordered and a.item() != a.item():
+                return None
         elif a.shape == shape and a.flags.c_contiguous:
             form += "a"
         else:
@@ -181,8 +183,6 @@ def run(kernel: Any, arrays: tuple, inplace: bool = False) -> Array | None:
         address = fast.address(kernel, form, dtype)
         if not address:
             return None
-    if kernel in fast.ordered and any(a.ndim == 0 and a != a for a in arrays):
-        return None
     out = first if inplace else empty(shape, dtype)
     team.run(address, out, *arrays)
     return out

@@ -39,6 +39,7 @@ LEAVE = 128  # 1: helpers are to sleep
 AWAKE = 192  # how many helpers look for work
 JOB = 256  # the loop, its four arrays, the elements, those of a block, the blocks
 SIZE = 320
+RESTING, LOOKING, FINISHED, BLOCKS = LEAVE // 8, AWAKE // 8, DONE // 8, JOB // 8 + 7
 FIELD = 20
 MOST = (1 << FIELD) - 1  # blocks of a job
 LARGEST = MOST * BLOCK  # elements of a job whose blocks are of that size
@@ -196,7 +197,7 @@ class Team:
         self.box = self.memory.ctypes.data + 8 * (len(self.memory) - len(self.words))
         self.ended = False
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 64
-        self.most = cores  # threads: more would spin in each other's way
+        self.most = cores - 1  # helpers: more would be in each other's way
         self.go: list[threading.Lock] = []
         self.threads: list[threading.Thread] = []
         begin = time.perf_counter()
@@ -207,21 +208,21 @@ class Team:
         """loop(out, a, b, c) over all elements of `out`, shared if that pays."""
         n = out.size
         ids = id(out), id(a), 0 if b is None else id(b), 0 if c is None else id(c)
-        count = min(get_num_threads(), self.most)
-        if n < SHARED or count == 1 or not self.busy.acquire(blocking=False):
+        helpers = self.most if self.most < get_num_threads() else get_num_threads() - 1
+        if n < SHARED or not helpers or not self.busy.acquire(False):
             post(self.box, loop, *ids, n, BLOCK, 0)
             return
         words = self.words
         try:
-            words[LEAVE // 8] = 0
-            if n >= WAKING and words[AWAKE // 8] < count - 1:
-                self._wake(count - 1)
+            words[RESTING] = 0
+            if n >= WAKING and words[LOOKING] < helpers:
+                self._wake(helpers)
             left = post(self.box, loop, *ids, n, BLOCK if n < LARGEST else -(-n // MOST), 1)
         except BaseException:
             left = 1
             raise
         finally:
-            while left and words[DONE // 8] < words[JOB // 8 + 7]:
+            while left and words[FINISHED] < words[BLOCKS]:
                 time.sleep(1e-5)  # a helper has been interrupted in its last block
             self.busy.release()
 
@@ -248,7 +249,7 @@ class Team:
 
     def rest(self) -> None:
         """Have the helpers sleep at once: others need the cores."""
-        self.words[LEAVE // 8] = 1
+        self.words[RESTING] = 1
 
     def stop(self) -> None:
         """End the helpers: at exit they must not be in compiled code."""
