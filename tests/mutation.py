@@ -60,7 +60,7 @@ FILES = {
     "autograd/anomaly.py": ["test_autograd_modes.py"],
     "autograd/engine.py": ["test_autograd.py", "test_errors.py"],
     "autograd/function.py": ["test_autograd_function.py", "test_autograd_function_errors.py"],
-    "autograd/function_node.py": ["test_autograd_function.py"],
+    "autograd/function_node.py": ["test_autograd_function.py", "test_corners_functions.py"],
     "autograd/functional.py": ["test_autograd_check.py"],
     "autograd/gradcheck.py": ["test_autograd_check.py"],
     "autograd/graph.py": ["test_autograd.py", "test_autograd_inplace.py"],
@@ -80,7 +80,8 @@ FILES = {
 }
 KILLERS = """
 test_corners.py test_corners_more.py test_corners_values.py test_corners_modes.py
-test_corners_defaults.py test_corners_quick.py test_corners_speed.py test_op.py test_promotion.py
+test_corners_defaults.py test_corners_functions.py test_corners_quick.py test_corners_speed.py
+test_op.py test_promotion.py
 test_autograd.py test_autograd_inplace.py test_autograd_modes.py test_autograd_function.py
 test_autograd_function_errors.py test_autograd_check.py test_errors.py test_table.py
 test_not_a_tensor.py test_halves.py test_half_numbers.py test_quick_devices.py

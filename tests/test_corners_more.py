@@ -234,4 +234,6 @@ def test_buffers_are_looked_for_from_where_the_last_was_found():
     again = [own.empty((1 << 16,), kind) for _ in range(2)]
     assert [a.__array_interface__["data"][0] for a in again] == places[4:6]
     assert own.free_one(1 << 16) is None
+    del held[-1]  # the tenth: out of reach from the first, not from the sixth
+    assert own.empty((1 << 16,), kind).__array_interface__["data"][0] == places[9]
     assert own.free_one(1 << 20) is None

@@ -134,3 +134,15 @@ def test_a_plan_of_a_device_takes_what_its_formula_needs(monkeypatch, form):  # 
     assert [len(n.tensors) for n in nodes] == [3, 3, 0]
     assert [list(n.values) for n in nodes] == [[1.25, 1.5], [], [2.0]]
     assert nodes[0].tensors[0] is x._array and np.all(nodes[1].tensors[0].values > 2.0)
+
+
+@pytest.mark.parametrize("place", ["cpu", pytest.param("interpret", marks=pytest.mark.triton)])
+def test_a_gradient_that_nobody_else_sees_is_kept_and_not_copied(place):
+    if place == "interpret":
+        pytest.importorskip("triton")
+    where = []
+    for size in (100, 100_000):
+        x = tg.ones(size, device=place, requires_grad=True)
+        x.register_hook(lambda g: where.append(g.data_ptr()))
+        (x * 2.0).sum().backward()
+        assert x.grad.data_ptr() == where.pop()

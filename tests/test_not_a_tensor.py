@@ -98,7 +98,16 @@ def test_the_last_name_is_that_of_all_the_arguments_that_follow():
     assert total(*[tg.ones(2)] * 4).item() == 8
     for place, name in enumerate(("first", "others", "others", "others")):
         args = [tg.ones(2)] * place + [1.5] + [tg.ones(2)] * (3 - place)
-        with pytest.raises(
-            TypeError, match=f"total: argument '{name}' must be a Tensor, got float"
-        ):
+        with pytest.raises(TypeError, match=f"'{name}' must be a Tensor, got float$"):
             total(*args)
+
+
+def test_what_is_in_a_list_is_said_to_be_in_it():
+    @of_tensors
+    def total(tensors):
+        return sum((t.sum() for t in tensors), tg.zeros(()))
+
+    for kind in (list, tuple):
+        given = kind([tg.ones(2), 1.5])
+        with pytest.raises(TypeError, match=rf"got float \(in a {kind.__name__}\)$"):
+            total(given)
