@@ -223,3 +223,20 @@ def test_updates_on_a_device_that_have_no_plan_go_the_general_way(monkeypatch):
     assert plans.asked(elsewhere.zero_) == [("learn", "zero_"), "zero_"]
     with pytest.raises(TypeError):
         x.add_()
+
+
+def test_an_operation_of_four_operands_has_names_and_defaults(declared):
+    def line(input: tg.Tensor, low: float, high: float = 2.0, scale: float = 1.0):
+        """scale * (low + (high - low) * input)"""
+
+    entry = core.elementwise(
+        samples=[], cpu=lambda x, low, high, scale: scale * (low + (high - low) * x)
+    )(line)
+    x, out = tg.tensor([0.0, 0.5, 1.0]), tg.zeros(3)
+    assert entry(x, 1.0).tolist() == entry(x, low=1.0).tolist() == [1.0, 1.5, 2.0]
+    assert entry(x, 1.0, 3.0).tolist() == entry(x, 1.0, high=3.0).tolist() == [1.0, 2.0, 3.0]
+    assert entry(x, 1.0, 3.0, 2.0).tolist() == entry(x, 1.0, 3.0, scale=2.0).tolist() == [2, 4, 6]
+    assert entry(x, 1.0, scale=4.0, out=out) is out and out.tolist() == [4.0, 6.0, 8.0]
+    for call in (lambda: entry(x), lambda: entry(x, 1.0, odd=2.0), lambda: entry(x, 1, 2, 3, 4)):
+        with pytest.raises(TypeError, match=r"line\(\): .*it takes \(input"):
+            call()

@@ -9,6 +9,7 @@ from test_quick_devices import form, tensor  # noqa: F401  (form is a fixture)
 import tritongrad as tg
 from tritongrad.cpu import large
 from tritongrad.op import REGISTRY
+from tritongrad.testing import devices
 
 LARGE = large.LARGE
 NUMBERS = (2.0, 3)
@@ -136,13 +137,18 @@ def test_a_plan_of_a_device_takes_what_its_formula_needs(monkeypatch, form):  # 
     assert nodes[0].tensors[0] is x._array and np.all(nodes[1].tensors[0].values > 2.0)
 
 
-@pytest.mark.parametrize("place", ["cpu", pytest.param("interpret", marks=pytest.mark.triton)])
-def test_a_gradient_that_nobody_else_sees_is_kept_and_not_copied(place):
-    if place == "interpret":
-        pytest.importorskip("triton")
+@pytest.mark.triton
+def test_a_gradient_that_nobody_else_sees_is_kept_and_not_copied():
     where = []
-    for size in (100, 100_000):
-        x = tg.ones(size, device=place, requires_grad=True)
-        x.register_hook(lambda g: where.append(g.data_ptr()))
-        (x * 2.0).sum().backward()
-        assert x.grad.data_ptr() == where.pop()
+    for place in devices():
+        for size in (100, 100_000):
+            x = tg.ones(size, device=place, requires_grad=True)
+            x.register_hook(lambda g: where.append(g.data_ptr()))
+            (x * 2.0).sum().backward()
+            assert x.grad.data_ptr() == where.pop()
+
+
+def test_elementwise_operations_are_neither_views_nor_lists():
+    for op in REGISTRY.values():
+        if op.elementwise is not None:
+            assert not op.view and not op.variadic

@@ -60,7 +60,6 @@ HALVES = (FLOAT16, BFLOAT16)
 WIDE_NUMBERS = frozenset("mul div floor_divide leaky_relu elu".split())
 
 _ALIASES = {"float": float32, "double": float64, "half": float16, "long": int64, "int": int32}
-_ALIASES |= {"short": int16, "bool_": bool_}
 _PYTHON = {bool: bool_, int: int64, float: None}  # float: whatever the default is
 
 # PyTorch's older names of types: constructors, and arguments of `Tensor.type`.
