@@ -16,7 +16,7 @@ import numpy as np
 from .team import cuts, team
 
 Array = np.ndarray
-BLOCK = 1 << 19  # elements of a block at most
+BLOCK = 1 << 20  # elements of a block at most
 CHUNK = 1 << 10  # elements of a row that BLAS adds in the array's own precision
 SPLIT = 1 << 19  # elements beyond which a second thread pays: each step of a block is short
 ROOM = 512  # elements that NumPy may gather at a time: a loop along so long a row goes without

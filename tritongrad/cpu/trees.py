@@ -99,12 +99,15 @@ def _sum_chunks(x: Array, out: Array) -> None:
         out[0] = two[0]
         return
     shape = (x.shape[1], x.shape[0])
-    sums = empty(shape, FLOAT32)
+    count = shape[0] * shape[1]
+    memory = scratch.take(2 * count, FLOAT64)
+    wide, rest = memory[:count].reshape(shape), memory[count:].view(FLOAT32)
+    sums, heavy = rest[:count].reshape(shape), rest[count:].view(BOOL)[:count].reshape(shape)
     np.vecdot(x, ONES[: x.shape[2]], out=sums.T)
-    wide = widened(sums, empty((sums.size,), FLOAT64))
+    np.copyto(wide, sums)
     sizes = np.abs(sums, out=sums)
     limits = add(sizes, 0) * (HEAVY if shape[0] >= 32 else HEAVIER)
-    heavy = np.greater(sizes, limits, out=empty(shape, BOOL))
+    np.greater(sizes, limits, out=heavy)
     if not np.isfinite(limits).all():
         heavy |= ~np.isfinite(sizes)
     if heavy.any():
