@@ -240,3 +240,15 @@ def test_an_operation_of_four_operands_has_names_and_defaults(declared):
     for call in (lambda: entry(x), lambda: entry(x, 1.0, odd=2.0), lambda: entry(x, 1, 2, 3, 4)):
         with pytest.raises(TypeError, match=r"line\(\): .*it takes \(input"):
             call()
+
+
+def test_whole_numbers_of_any_length_are_numbers_beside_floats():
+    huge = 10**30
+    for dtype in (tg.float32, tg.float64):
+        x = tg.tensor([-1.0, 2.0], dtype=dtype)
+        for got in (x + huge, x.clamp(huge, None), tg.where(x > 5, x, huge), x.clone().add_(huge)):
+            assert got.dtype is dtype and got.tolist() == [tg.tensor(1e30, dtype=dtype).item()] * 2
+        assert x.clamp(-huge, huge).tolist() == [-1.0, 2.0]
+        for call in (lambda x=x: x + 10**400, lambda x=x: tg.where(x > 5, x, 10**400)):
+            with pytest.raises(OverflowError):
+                call()
