@@ -66,6 +66,7 @@ OTHER = {
     "nan as a bound": lambda x, y: x.clamp(min=float("nan")),
     "nan as one of two bounds": lambda x, y: x.clamp(-1, float("nan")),
     "a number first": lambda x, y: 2.0 - x,
+    "the larger of a number and an array": lambda x, y: tg.zeros((), dtype=x.dtype).maximum(x),
     "a tensor as exponent": lambda x, y: x.abs().pow(y),
     "a fraction as exponent": lambda x, y: x.abs().pow(1.5),
     "other strides": lambda x, y: x.t() * 1.7,

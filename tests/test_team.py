@@ -72,6 +72,24 @@ def test_bits_do_not_depend_on_the_number_of_threads(name, shape, count):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bounds_choose_between_zeros_and_keep_nan_as_numpy_does_with_arrays(dtype, count):
+    kinds = np.array([0.0, -0.0, np.nan, -np.nan, 1, -1, np.inf, -np.inf], dtype)
+    for n in (large.LARGE + 5, large.SPLIT + 1, large.CHEAP + 12_345):
+        a = np.random.default_rng(n).choice(kinds, n)
+        x = tg.from_numpy(a)
+        for number in (0.0, -0.0, 1.0):
+            count(2 + (number == 1.0))
+            full, bound = np.full_like(a, number), tg.tensor(number, dtype=x.dtype)
+            for found, want in (
+                (x.clamp(min=number), np.maximum(a, full)),
+                (x.clamp(max=number), np.minimum(a, full)),
+                (bound.maximum(x), np.maximum(full, a)),
+                (F.relu(x), np.maximum(a, np.zeros_like(a))),
+            ):
+                assert found.numpy().tobytes() == want.tobytes()
+
+
 @pytest.fixture
 def runs(monkeypatch):
     """The number of parts of every piece of work that the team got."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .large import BOOL, WHOLE, WIDE, by_rows
+from .large import BOOL, WHOLE, WIDE, by_rows, row_of
 from .pool import empty
 
 Array = np.ndarray
@@ -107,7 +107,8 @@ def relu(input: Array, out: Array | None = None) -> Array:
     zero = input.dtype.type(0)
     if out is None or input.ndim != 1:
         return np.maximum(input, zero, out=out)
-    return by_rows(np.maximum, input, np.asarray(zero), out=out)
+    by_rows(np.maximum, input, row_of(zero.tobytes(), input.dtype), out)
+    return out
 
 
 @into(WHOLE)

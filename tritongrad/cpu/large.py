@@ -78,7 +78,10 @@ def _worker(kernel: Any, flat: list, target: np.ndarray, slow: bool) -> Callable
     """work(i, j): the kernel on these elements, in blocks that suit it."""
     step = getattr(kernel, "into", WHOLE if isinstance(kernel, np.ufunc) else 0)
     if slow:
-        kernel = functools.partial(by_rows, kernel)
+        (a,) = [a for a in flat if a.ndim]
+        (row,) = [row_of(b.tobytes(), b.dtype) for b in flat if not b.ndim]
+        given = kernel if flat[0].ndim else lambda x, y, out: kernel(y, x, out=out)
+        return lambda i, j: by_rows(given, a[i:j], row, target[i:j])
 
     def work(i: int, j: int) -> None:
         for start in range(i, j, step or BLOCK):
@@ -92,19 +95,14 @@ def _worker(kernel: Any, flat: list, target: np.ndarray, slow: bool) -> Callable
     return work
 
 
-def by_rows(kernel: Callable, *operands: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """The ufunc on flat arrays, with rows full of a number in place of a number."""
+def by_rows(kernel: Callable, a: np.ndarray, row: np.ndarray, out: np.ndarray) -> None:
+    """kernel(a, number, out=out) for flat arrays, by a row full of the number."""
     n = out.size
     whole = n // ROW * ROW
-    rows = [None if a.ndim else row_of(a.tobytes(), a.dtype) for a in operands]
-    for start, stop, shape in ((0, whole, (-1, ROW)), (whole, n, (-1,))):
-        if start < stop:
-            parts = [
-                a[start:stop].reshape(shape) if row is None else row[: stop - start]
-                for a, row in zip(operands, rows, strict=True)
-            ]
-            kernel(*parts, out=out[start:stop].reshape(shape))
-    return out
+    if whole:
+        kernel(a[:whole].reshape(-1, ROW), row, out=out[:whole].reshape(-1, ROW))
+    if whole < n:
+        kernel(a[whole:], row[: n - whole], out=out[whole:])
 
 
 @functools.lru_cache(maxsize=4)
