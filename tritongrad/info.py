@@ -12,7 +12,7 @@ import numpy as np
 
 import tritongrad as tg
 
-PACKAGES = ("numpy", "ml_dtypes", "triton", "cuda-bindings", "safetensors", "matplotlib")
+PACKAGES = "numpy ml_dtypes numba triton cuda-bindings safetensors matplotlib".split()
 # Switches of others that change what we compute or how fast.
 OTHERS = (
     "CUDA_VISIBLE_DEVICES",
@@ -21,6 +21,8 @@ OTHERS = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
+    "NUMBA_DISABLE_JIT",
+    "NUMBA_CACHE_DIR",
 )
 
 
