@@ -230,3 +230,19 @@ def test_a_schedule_goes_on_from_its_state():
             plan.step()
             again.step()
             assert again.get_last_lr() == plan.get_last_lr()
+
+
+@pytest.mark.parametrize("capturable", [False, True])
+def test_a_parameter_without_gradient_keeps_its_count_of_steps(capturable, device):
+    a, b = (tg.ones(2, device=device, requires_grad=True) for _ in range(2))
+    optimizer = optim.Adam([{"params": [a]}, {"params": [b], "lr": 0.1}], capturable=capturable)
+    for has_gradient in (True, False, False, True):
+        a.grad, b.grad = tg.ones_like(a), tg.ones_like(b) if has_gradient else None
+        optimizer.step()
+    assert [int(optimizer.state[p]["step"]) for p in (a, b)] == [4, 2]
+    alone = tg.ones(2, device=device, requires_grad=True)
+    optimizer = optim.Adam([alone], lr=0.1)
+    for _ in range(2):
+        alone.grad = tg.ones_like(alone)
+        optimizer.step()
+    np.testing.assert_allclose(b.detach().cpu().numpy(), alone.detach().cpu().numpy(), 1e-6)

@@ -1,9 +1,12 @@
-"""Host side of optimizer steps: arrays of one dtype share a launch by a table of pointers."""
+"""Host side of optimizer steps: arrays of one dtype share a launch by a table of pointers.
+
+Launches are prepared first, so that memory runs out, if it does, before anything is changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +16,7 @@ from tritongrad.cuda.launch import launch
 from tritongrad.cuda.types import FLOAT64, accumulator, triton_type
 
 BLOCK = 1024
+Launches = list[Callable[[], Any]]
 Companions = Sequence[DeviceArray | None]  # one for each parameter: its gradient, its moments ..
 
 
@@ -27,27 +31,42 @@ class Table(NamedTuple):
     programs: int
 
 
-def sgd_step(
+def sgd_step(*arrays: Any, **settings: Any) -> None:
+    """sgd_launches, at once."""
+    for start in sgd_launches(*arrays, **settings):
+        start()
+
+
+def adam_step(*arrays: Any, **settings: Any) -> None:
+    """adam_launches, at once."""
+    for start in adam_launches(*arrays, **settings):
+        start()
+
+
+def sgd_launches(
     params: Sequence[DeviceArray], grads: Sequence[DeviceArray], buffers: Companions, *,
     lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
     nesterov: bool = False, maximize: bool = False, first: bool = False,
-) -> None:  # fmt: skip
+) -> Launches:  # fmt: skip
     """w -= lr * (momentum of (g + weight_decay w)), in place; the `first` step sets the buffers"""
     from tritongrad.kernels import optim as kernels
 
     flags = {"MOMENTUM": momentum != 0, "FIRST": first, "NESTEROV": nesterov, "MAXIMIZE": maximize}
+    launches: Launches = []
     for group in groups(params, grads, buffers):
         acc = accumulator(group[0][0].dtype)
         numbers = [real(v, acc) for v in (lr, momentum, 1 - dampening, weight_decay)]
-        run(group, numbers, kernels.sgd_one, kernels.sgd_table, (), {**flags, "ACC": acc})
+        both = kernels.sgd_one, kernels.sgd_table
+        launches.append(prepared(group, numbers, *both, (), {**flags, "ACC": acc}))
+    return launches
 
 
-def adam_step(
+def adam_launches(
     params: Sequence[DeviceArray], grads: Sequence[DeviceArray], means: Companions,
     squares: Companions, peaks: Companions, step: int | DeviceArray, *,
     lr: float, beta1: float, beta2: float, eps: float, weight_decay: float = 0.0,
     decoupled: bool = False, amsgrad: bool = False, maximize: bool = False,
-) -> None:  # fmt: skip
+) -> Launches:  # fmt: skip
     """One step of Adam (`decoupled`: AdamW) in place; step counts from 1, or is an int64 array
 
     An array of one element lets a captured graph count its own replays.
@@ -60,13 +79,16 @@ def adam_step(
         "MAXIMIZE": maximize,
         "COUNTED": isinstance(step, DeviceArray),
     }
+    launches: Launches = []
     for group in groups(params, grads, means, squares, peaks):
         acc = accumulator(group[0][0].dtype)
         # float64: a step as a float32 would take another beta, and 1 - beta loses digits
         numbers = [np.float64(v) for v in (lr, beta1, beta2)]
         numbers += [real(eps, acc), np.float64(weight_decay)]
         flags_of_type = {**flags, "ACC": acc}
-        run(group, numbers, kernels.adam_one, kernels.adam_table, (step,), flags_of_type)
+        both = kernels.adam_one, kernels.adam_table
+        launches.append(prepared(group, numbers, *both, (step,), flags_of_type))
+    return launches
 
 
 def groups(params: Sequence[DeviceArray], *companions: Companions) -> list[list[tuple]]:
@@ -85,24 +107,21 @@ def groups(params: Sequence[DeviceArray], *companions: Companions) -> list[list[
         grad = grad if grad.dtype == param.dtype else grad.astype(param.dtype)
         grad = grad if grad.contiguous else grad.copy()
         found.setdefault(param.dtype, []).append((param, grad, *rest))
-    for group in found.values():
-        if len(group) > 1:
-            table_for(group)  # all memory is there before the first kernel changes anything
     return list(found.values())
 
 
-def run(
+def prepared(
     group: list[tuple], numbers: list, one: Any, many: Any, step: tuple, flags: dict[str, Any]
-) -> None:
-    """One launch for a group of rows (parameter, gradient, states ..)."""
+) -> Callable[[], Any]:
+    """The launch for a group of rows (parameter, gradient, states ..)."""
     flags = {**flags, "ACC": triton_type(flags["ACC"])}
     if len(group) == 1:
         row, size = [0 if x is None else x for x in group[0]], group[0][0].size
-        launch(one, (-(-size // BLOCK),), *row, size, *step, *numbers, BLOCK=BLOCK, **flags)
-        return
+        grid = (-(-size // BLOCK),)
+        return partial(launch, one, grid, *row, size, *step, *numbers, BLOCK=BLOCK, **flags)
     first, table = group[0][0], table_for(group)
-    launch(
-        many, (table.programs,), first, *table[:4], table.arrays, *step, *numbers,
+    return partial(
+        launch, many, (table.programs,), first, *table[:4], table.arrays, *step, *numbers,
         BLOCK=BLOCK, **flags,
     )  # fmt: skip
 

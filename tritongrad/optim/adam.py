@@ -59,19 +59,20 @@ class Adam(Elementwise):
         root = (1 - beta2**step) ** 0.5
         w -= mean / (square**0.5 / root + group["eps"]) * (lr / (1 - beta1**step))
 
-    def fused(self, group: dict[str, Any], rows: list[Row]) -> bool:
+    def fused(self, group: dict[str, Any], rows: list[Row]) -> list | None:
         if not contiguous(rows):
-            return False
-        from tritongrad.cuda.optim import adam_step
+            return None
+        from tritongrad.cuda.optim import adam_launches
 
         def kind(row: Row) -> tuple:
             return row.step if isinstance(row.step, int) else id(row.step), row.param.device
 
+        launches = []
         for same in by_kind(kind, rows):
             step = same[0].step
             params, grads, *moments = zip(*[row.arrays() for row in same], strict=True)
             means, squares, peaks = moments
-            adam_step(
+            launches += adam_launches(
                 params, grads, means, squares, peaks,
                 step if isinstance(step, int) else step._array,
                 lr=float(group["lr"]), beta1=group["betas"][0], beta2=group["betas"][1],
@@ -79,7 +80,7 @@ class Adam(Elementwise):
                 decoupled=group["decoupled_weight_decay"], amsgrad=group["amsgrad"],
                 maximize=group["maximize"],
             )  # fmt: skip
-        return True
+        return launches
 
 
 class AdamW(Adam):

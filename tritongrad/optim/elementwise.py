@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -22,8 +23,8 @@ SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 class Row(NamedTuple):
     """A parameter, its gradient, its states (None: not used) and which step this is, from 1.
 
-    `step` is a tensor where the optimizer is `capturable`. `made` is what the step adds to the
-    state once it is done: memory that runs out before leaves the state as it was.
+    `step` is a tensor, not yet counted up, where the optimizer is `capturable`. `made` is what the
+    step adds to the state once it is done: memory that runs out before leaves the state as it was.
     """
 
     param: Any
@@ -56,9 +57,9 @@ class Elementwise(Optimizer):
         """A state before the first step."""
         return p.detach().new_full(tuple(p.shape), 0)
 
-    def fused(self, group: dict[str, Any], rows: list[Row]) -> bool:
-        """Step all rows by one kernel, where there is one for these."""
-        return False
+    def fused(self, group: dict[str, Any], rows: list[Row]) -> list | None:
+        """What steps all rows by kernels, to be called when all memory is there; None: no kernel"""
+        return None
 
     @no_grad()
     def step(self, closure: Callable | None = None) -> Any:
@@ -67,37 +68,48 @@ class Elementwise(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        ready: list[Callable] = []  # what changes a device's memory, and takes none
+        hosts, done = [], []
+        counters = Counters(ready)
         for group in self.param_groups:
-            names, counters = self.states(group), {}
+            names = self.states(group)
             rows = [
                 self._row(p, group, names, counters) for p in group["params"] if p.grad is not None
             ]
             devices = [row for row in rows if type(row.param._array) is not np.ndarray]
-            if len(devices) < len(rows):
-                quiet(on_cpu, self.rule, group, rows)
-            if devices and not self.fused(group, devices):
-                self._all_or_none(group, devices)
-            for row in rows:
-                self.state[row.param].update(row.made)
-                count_write(row.param, type(self).__name__)
+            hosts.append((group, rows))
+            if devices:
+                launches = self.fused(group, devices)
+                ready += self._by_copies(group, devices) if launches is None else launches
+            done += rows
+        left = counters.left_out(self)
+        for group, rows in hosts:
+            quiet(on_cpu, self.rule, group, rows)
+        for start in ready:
+            start()
+        for p, made in [*left, *((row.param, row.made) for row in done)]:
+            self.state[p].update(made)
+        for row in done:
+            count_write(row.param, type(self).__name__)
         return loss
 
-    def _all_or_none(self, group: dict[str, Any], rows: list[Row]) -> None:
-        """The rule on copies, then the copies into place: memory may run out before that only."""
-        done = []
+    def _by_copies(self, group: dict[str, Any], rows: list[Row]) -> list[Callable]:
+        """The rule on copies; what writes them into place."""
+        ready: list[Callable] = []
         for row in rows:
             old = (wrap(row.param._array), *row.states)
             w, *states = new = [None if t is None else t.clone() for t in old]
-            self.rule(group, row.step, w, row.grad, *states)
-            done += [(t, copy) for t, copy in zip(old, new, strict=True) if t is not None]
-        for t, copy in done:
-            t.copy_(copy)
+            step = row.step if isinstance(row.step, int) else row.step + 1
+            self.rule(group, step, w, row.grad, *states)
+            pairs = zip(old, new, strict=True)
+            ready += [functools.partial(t.copy_, made) for t, made in pairs if t is not None]
+        return ready
 
-    def _row(self, p: Any, group: dict[str, Any], names: tuple, counters: dict) -> Row:
+    def _row(self, p: Any, group: dict[str, Any], names: tuple, counters: Counters) -> Row:
         state = self.state[p]
         step = state.get("step", 1 if state else 0)
         if group.get("capturable") and type(p._array) is not np.ndarray:
-            step = _counted(p, step, counters)
+            step = counters.counted(p, step)
         else:
             step = int(step) + 1
         made: dict[str, Any] = {"step": step}
@@ -108,19 +120,36 @@ class Elementwise(Optimizer):
         return Row(p, wrap(p.grad._array), tuple(n and found[n] for n in names), step, made)
 
 
-def _counted(p: Any, step: Any, counters: dict) -> Any:
-    """The next step as a tensor on p's device, which a captured graph counts at each replay.
+class Counters:
+    """Steps as tensors on a device, which a captured graph counts at each replay.
 
     Parameters that are at the same step share one tensor: it is counted once.
     """
-    if isinstance(step, int):
-        key = p.device, step
-        if key not in counters:
-            counters[key] = p.detach().new_full((1,), step, dtype="int64")
-        step = counters[key]
-    if id(step) not in counters:
-        counters[id(step)] = step.add_(1)
-    return step
+
+    def __init__(self, ready: list[Callable]) -> None:
+        self.ready = ready
+        self.new: dict[tuple, Any] = {}
+        self.known: dict[int, Any] = {}  # those that are to be counted, by id
+
+    def counted(self, p: Any, step: Any) -> Any:
+        """The tensor that counts p's steps, of which there have been `step`."""
+        if isinstance(step, int):
+            key = p.device, step
+            if key not in self.new:
+                self.new[key] = p.detach().new_full((1,), step, dtype="int64")
+            step = self.new[key]
+        if id(step) not in self.known:
+            self.known[id(step)] = step
+            self.ready.append(functools.partial(step.add_, 1))
+        return step
+
+    def left_out(self, optimizer: Optimizer) -> list[tuple[Any, dict]]:
+        """Counters of their own for parameters without a gradient that shared one of these."""
+        if not self.known:
+            return []
+        params = [p for group in optimizer.param_groups for p in group["params"] if p.grad is None]
+        steps = [(p, optimizer.state.get(p, {}).get("step")) for p in params]
+        return [(p, {"step": s.clone()}) for p, s in steps if id(s) in self.known]
 
 
 def on_cpu(rule: Callable, group: dict[str, Any], rows: list[Row]) -> None:

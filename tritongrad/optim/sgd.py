@@ -40,16 +40,17 @@ class SGD(Elementwise):
             g = g + buffer * group["momentum"] if group["nesterov"] else buffer
         w -= g * float(group["lr"])
 
-    def fused(self, group: dict[str, Any], rows: list[Row]) -> bool:
+    def fused(self, group: dict[str, Any], rows: list[Row]) -> list | None:
         if not contiguous(rows):
-            return False
-        from tritongrad.cuda.optim import sgd_step
+            return None
+        from tritongrad.cuda.optim import sgd_launches
 
+        launches = []
         for same in by_kind(lambda row: (row.step == 1, row.param.device), rows):
-            sgd_step(
+            launches += sgd_launches(
                 *zip(*[row.arrays() for row in same], strict=True),
                 lr=float(group["lr"]), momentum=group["momentum"], dampening=group["dampening"],
                 weight_decay=group["weight_decay"], nesterov=group["nesterov"],
                 maximize=group["maximize"], first=same[0].step == 1,
             )  # fmt: skip
-        return True
+        return launches
