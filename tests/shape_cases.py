@@ -49,7 +49,7 @@ def pools(d: Draw) -> list:
     kernel = (d.some(1, 3), d.some(1, 3))
     steps = (kernel, (d.some(1, 3), d.some(1, 3)), tuple(d.some(0, k // 2) for k in kernel))
     sides = [max(n, k) for n, k in zip(d.sides(4, 4, 1, d.block // 2), kernel, strict=True)]
-    planes = d.size(max(d.block // 4 // (sides[0] * sides[1]), 1), 1, 8)
+    planes = d.size(max(d.block // 4 // (sides[0] * sides[1]), 1), 1, 4)
     x = d.array((d.some(1, 2), planes, *sides))
     out, at = conv.max_pool2d(x, *steps)
     g = d.array(out.shape, x.dtype)

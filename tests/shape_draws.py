@@ -46,17 +46,17 @@ class Draw:
         """A whole number, both ends included."""
         return int(self.rng.integers(low, high + 1))
 
-    def size(self, tile: int, least: int = 0, most: int = 5000) -> int:
-        """About an edge of a tile, 0 or 1, a prime, or anything up to two tiles."""
+    def size(self, tile: int, least: int = 0, most: int = 5000, tiles: int = 3) -> int:
+        """About an edge of a tile, 0 or 1, a prime, or anything up to two tiles or more."""
         kind = self.rng.random()
         if kind < 0.06:
             n = self.some(0, 1)
         elif kind < 0.6:
-            n = tile * self.some(1, 3) + self.some(-1, 1)
+            n = tile * self.some(1, tiles) + self.some(-1, 1)
         elif kind < 0.75:
             n = self.one_of(*PRIMES)
         else:
-            n = self.some(2, 2 * tile + 1)
+            n = self.some(2, (tiles - 1) * tile + 1)
         return min(max(n, least), most)
 
     def sides(self, first: int, second: int, least: int = 0, area: int = 0) -> tuple[int, int]:
@@ -122,7 +122,7 @@ def random_numbers(make: Callable, per_counter: int) -> Callable:
 
     def run(d: Draw) -> list:
         device = up(np.zeros(1)).device
-        return [make(d, (d.size(d.block // 4 * per_counter),), device)]
+        return [make(d, (d.size(d.block // 4 * per_counter, tiles=9),), device)]
 
     return run
 
@@ -154,7 +154,8 @@ def copies_of_rows(d: Draw) -> list:
 
 def copies_of_tiles(d: Draw) -> list:
     """Axes that change places; rows and columns about the tile's edge of 64."""
-    x = d.array((*d.one_of((), (), (2,), (3,)), *d.sides(64, 64, copying.TILE // 4, 17_000)))
+    sides = d.sides(64, 64, copying.TILE // 4, 9_000)
+    x = d.array((*d.one_of((), (), (2,), (3,)), *sides), layout=d.one_of("plain", "inside"))
     return [x.transpose((*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)).copy()]
 
 
