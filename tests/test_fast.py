@@ -189,6 +189,22 @@ def test_a_loop_that_differs_is_left_to_numpy(loaded):
 
 
 @needs_numba
+def test_a_loop_that_cannot_be_compiled_is_left_to_numpy_with_a_warning(loaded, monkeypatch):
+    from tritongrad.cpu import compiled
+
+    def fails(name, kind):
+        raise EOFError("half a file")
+
+    x, y = operands("float32")
+    want = without(lambda: x * y)
+    monkeypatch.setattr(loaded, "addresses", {})
+    monkeypatch.setattr(compiled, "compiled", fails)
+    with pytest.warns(RuntimeWarning, match="not used: EOFError: half a file"):
+        assert (x * y).numpy().tobytes() == want
+    assert (x * y).numpy().tobytes() == want  # without another word
+
+
+@needs_numba
 def test_several_threads_of_the_caller_get_what_one_gets(loaded):
     tg.set_num_threads(3)
     pairs = [[t + float(k) for t in operands("float32", (700, 1000))] for k in range(3)]

@@ -82,7 +82,7 @@ class Fast:
                 self.off = importlib.util.find_spec("numba") is None or not self._import()
         except Exception as error:  # numba's own reasons: it wants another NumPy
             self.off = True
-            warnings.warn(f"the extra [fast] is not used: {error}", RuntimeWarning, stacklevel=2)
+            warn(error)
         finally:
             self.lock.release()
         return self.team is not None
@@ -122,8 +122,11 @@ class Fast:
             return known or 0
         if not self.lock.acquire(blocking=False):  # another thread compiles: without, this time
             return 0
+        found = 0
         try:
             found = self._compared(self.names[kernel, form], kernel, form, dtype)
+        except Exception as error:  # a file of numba's that another version or a full disk spoilt
+            warn(error)
         finally:
             self.lock.release()
         self.addresses[kernel, form, dtype] = found
@@ -142,6 +145,12 @@ class Fast:
             if out.tobytes() != want.tobytes():
                 return 0
         return loop.address
+
+
+def warn(error: Exception) -> None:
+    """Say why NumPy does what the extra could have done."""
+    text = f"the extra [fast] is not used: {type(error).__name__}: {error}"
+    warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
 fast = Fast()
