@@ -13,7 +13,9 @@ import numpy as np
 
 from tritongrad.dtype import FLOAT32, FLOAT64, INT64
 
-from .totals import add, total
+from .rows import in_blocks
+from .scratch import scratch
+from .totals import BLOCK, PIECE, add, total
 
 Array = np.ndarray
 multiply: Any = np.multiply.reduce  # NumPy's stubs do not know positional keepdims and out
@@ -21,6 +23,7 @@ largest: Any = np.maximum.reduce
 smallest: Any = np.minimum.reduce
 some: Any = np.logical_or.reduce
 every: Any = np.logical_and.reduce
+MANY = 1 << 21  # elements from which rows are shared by the team
 
 
 def sum(x: Array, dim: tuple, keepdim: bool, dtype: np.dtype) -> Array:
@@ -50,11 +53,29 @@ def _narrow(x: Array, dtype: np.dtype) -> Array:
 
 
 def amax(x: Array, dim: tuple, keepdim: bool) -> Array:
-    return largest(x, dim, None, None, keepdim)
+    return _extreme(largest, x, dim, keepdim)
 
 
 def amin(x: Array, dim: tuple, keepdim: bool) -> Array:
-    return smallest(x, dim, None, None, keepdim)
+    return _extreme(smallest, x, dim, keepdim)
+
+
+def _extreme(kernel: Any, x: Array, dim: tuple, keepdim: bool) -> Array:
+    if x.size < MANY or not _are_rows(x, dim):
+        return kernel(x, dim, None, None, keepdim)
+    out = np.empty(x.shape[:-1], x.dtype)
+    rows, into = x.reshape(-1, x.shape[-1]), out.reshape(-1)
+
+    def work(i: int, j: int) -> None:
+        kernel(rows[i:j], 1, None, into[i:j])
+
+    in_blocks(*rows.shape, work)
+    return out[..., None] if keepdim else out
+
+
+def _are_rows(x: Array, dim: tuple) -> bool:
+    """Whether each row of a matrix is reduced to one number."""
+    return x.ndim > 1 and dim == (x.ndim - 1,) and x.flags.c_contiguous
 
 
 def argmax(x: Array, dim: int | None, keepdim: bool) -> Array:
@@ -93,8 +114,30 @@ def std(x: Array, dim: tuple, correction: float, keepdim: bool) -> Array:
 def _variance(x: Array, dim: tuple, correction: float, keepdim: bool) -> Array:
     """Mean square of the distance from the mean, which is known before: nothing cancels."""
     n = math.prod([x.shape[d] for d in dim])
-    away = np.subtract(x, np.divide(total(x, dim, True), n), dtype=FLOAT64)
-    return np.divide(total(away * away, dim, keepdim), max(n - correction, 0))
+    mean = np.divide(total(x, dim, True), n)
+    if x.size >= BLOCK and n <= PIECE and _are_rows(x, dim):  # beyond, total sums by pieces
+        squares = _row_squares(x.reshape(-1, n), mean.reshape(-1, 1)).reshape(mean.shape)
+        squares = squares if keepdim else squares[..., 0]
+    else:
+        away = np.subtract(x, mean, dtype=FLOAT64)
+        squares = total(away * away, dim, keepdim)
+    return np.divide(squares, max(n - correction, 0))
+
+
+def _row_squares(x: Array, mean: Array) -> Array:
+    """The sum over each row of (x - mean) ** 2, in float64."""
+    rows, n = x.shape
+    found = np.empty(rows, FLOAT64)
+
+    def work(i: int, j: int) -> None:
+        away = scratch.take((j - i) * n, FLOAT64).reshape(j - i, n)
+        np.copyto(away, x[i:j])
+        np.subtract(away, mean[i:j], out=away)
+        np.multiply(away, away, out=away)
+        add(away, 1, None, found[i:j])
+
+    in_blocks(rows, 2 * n, work)  # they take twice as much room
+    return found
 
 
 def norm(x: Array, p: float, dim: tuple, keepdim: bool) -> Array:

@@ -71,10 +71,11 @@ def rows_by_chunks(x: Array) -> Array:
     chunk = min(1 << ((n // CHUNKS).bit_length() - 1), CHUNK)
     whole = n // chunk * chunk
     found = np.empty(rows, FLOAT64)
-    step = max(APART // n, 1) if x.strides[1] != x.itemsize else rows
+    apart = x.strides[1] != x.itemsize
+    step = min(max(APART // n, 1), rows) if apart else rows
 
     def work(tasks: range) -> None:
-        memory = empty((step * n,), FLOAT32) if step < rows else None
+        memory = empty((step * n,), FLOAT32) if apart else None
         for i in range(tasks.start, tasks.stop, step):
             block = x[i : min(i + step, tasks.stop)]
             if memory is not None:
@@ -134,7 +135,7 @@ def columns_by_bands(x: Array) -> Array:
     wide = widened(sums, empty((sums.size,), FLOAT64))
     sizes = np.abs(sums, out=sums)
     limits = add(sizes, 1) * HEAVY
-    if not (np.maximum.reduce(sizes, 1) <= limits).all():
+    if not ((np.maximum.reduce(sizes, 1) <= limits) & np.isfinite(limits)).all():
         heavy = np.argwhere((sizes > limits[:, None]) | ~np.isfinite(sizes))
         _again(bands.reshape(outer, n // BAND, -1, kept, inner), heavy, wide)
     return add(wide, 1)
