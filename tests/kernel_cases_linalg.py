@@ -27,8 +27,8 @@ def matmul_case(dtype: np.dtype, precision: str) -> Iterator[Result]:
         yield linalg.mm(up(b).T, up(a).T, precision), want.T, rtol * max(want.max(initial=0), 1)
     a, b = draw((3, 1, 5, 7), dtype, 0, 0, 3), draw((2, 7, 4), dtype, 1, 0, 3)
     yield linalg.matmul(up(a), up(b), precision), wide(a) @ wide(b), rtol * 70
-    for shape in ((5, 7), (2, 3, 7), (4, 0)):
-        x, w = draw(shape, dtype, 0, 0, 3), draw((6, shape[-1]), dtype, 1, 0, 3)
+    for size in ((5, 7), (2, 3, 7), (4, 0)):
+        x, w = draw(size, dtype, 0, 0, 3), draw((6, size[-1]), dtype, 1, 0, 3)
         row = draw((12,), dtype, 2, 0, 3)[::2]
         want = wide(x) @ wide(w).T + wide(row)
         yield linalg.linear(up(x), up(w), up(row), precision), want, 2 * rtol * max(want.max(), 1)

@@ -107,13 +107,27 @@ def test_half_types_are_summed_in_float32_and_rounded_once(dtype, device):
 
 @pytest.mark.parametrize("k", [1, 128, 512, 4096, 16_384])
 def test_matmul_of_positive_data(k, device):
-    side = 64 if device == "cpu" or LONG else 16
+    check_product(64 if device == "cpu" or LONG else 16, k, device)
+
+
+@pytest.mark.parametrize("side", [3, 7, 32, 100, 600])
+@pytest.mark.parametrize("k", [129, 192, 256, 300, 384, 500, 600, 768, 1000, 1024, 5000])
+def test_products_of_any_size_on_the_cpu_keep_the_bound(k, side):
+    """BLAS alone adds small matrices in one chain, and large ones in chains of 384"""
+    check_product(side, k, "cpu")
+
+
+def check_product(side, k, device):
+    """Of matrices in C order, and transposed ones"""
     rng = np.random.default_rng(k)
     a, b = rng.random((side, k), np.float32), rng.random((k, side), np.float32)
-    got = tg.tensor(a, device=device).mm(tg.tensor(b, device=device)).cpu().numpy()
     exact = a.astype(np.float64) @ b.astype(np.float64)
-    worst = (np.abs(got - exact) / exact).max()
-    assert worst <= MATMUL, f"{worst / U:.1f} u"
+    x, y = tg.tensor(a, device=device), tg.tensor(b, device=device)
+    forms = [(x, y)] if device != "cpu" else [(x, y), (x.t().contiguous().t(), y)]
+    for left, right in forms:
+        got = left.mm(right).cpu().numpy()
+        worst = (np.abs(got - exact) / exact).max()
+        assert worst <= MATMUL, f"{worst / U:.1f} u"
 
 
 def chain(products):

@@ -197,7 +197,10 @@ def test_a_thousand_training_steps_have_one_hash_for_any_number_of_threads():
     assert len(set(found)) == 1
 
 
-PRODUCTS = [(400, 400, 100), (254, 152, 386), (40, 680, 635), (1078, 174, 266), (64, 1000, 400)]
+PRODUCTS = [
+    *((400, 400, 100), (254, 152, 386), (40, 680, 635), (1078, 174, 266), (64, 1000, 400)),
+    *((3000, 200, 30), (200, 900, 200), (4000, 64, 64), (7, 5000, 700), (2000, 150, 90)),
+]
 
 
 @pytest.mark.parametrize("dtype", [tg.float32, tg.float64])

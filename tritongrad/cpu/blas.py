@@ -17,6 +17,9 @@ SETTERS = (
     "openblas_set_num_threads",
 )
 
+# OpenBLAS for these multiplies small matrices as they lie, without copying them into tiles first.
+AS_THEY_LIE = frozenset((b"SkylakeX", b"Cooperlake", b"Sapphirerapids"))
+
 
 class Blas:
     """The OpenBLAS in NumPy's wheel, if it is there: its thread count is the whole process's.
@@ -33,6 +36,7 @@ class Blas:
         self.get: Callable | None = None
         self.set: Callable | None = None
         self.looked = False
+        self.small_are_quick = False
 
     def find(self) -> None:
         """Look for the two functions of OpenBLAS."""
@@ -49,7 +53,19 @@ class Blas:
                 if hasattr(library, name):
                     self.set = getattr(library, name)
                     self.get = getattr(library, name.replace("_set_", "_get_"))
+                    core = getattr(library, name.replace("set_num_threads", "get_corename"), None)
+                    if core is not None:
+                        core.restype = ctypes.c_char_p
+                        self.small_are_quick = core() in AS_THEY_LIE
                     return
+
+    @property
+    def direct(self) -> bool:
+        """Whether small products are quicker than parts of large ones."""
+        if not self.looked:
+            with self.lock:
+                self.find()
+        return self.small_are_quick
 
     def alone(self, function: Callable, *args: Any) -> Any:
         """function(*args) while every product of this process runs in one thread."""

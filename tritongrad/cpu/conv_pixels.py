@@ -14,13 +14,13 @@ import numpy as np
 from tritongrad.windows import Pair, geometry, pair
 
 from . import blas
+from .linalg import DIRECT, multiply_by_rows
 from .pool import empty
 from .team import cuts, team
 
 BLOCK = 1 << 19  # elements of patches made at a time: with their products they stay in L2
 SPLIT = 4e6  # floating point operations from which a second thread pays for its wake-up
 PARTS = 4  # at least so many jobs, for as many threads; the sums of a weight's gradient
-DIRECT = 1_000_000  # multiplications up to which OpenBLAS takes operands as they lie
 CHANNELS = 8  # from here a pixel's channels are a run worth copying
 
 Job = tuple[int, int, int, int]  # images from, to, and lines of the result from, to
@@ -154,17 +154,8 @@ def _outer(g: np.ndarray, patches: np.ndarray, job: Job) -> np.ndarray:
 
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The product of two matrices, the first of many rows, in memory that was used before."""
-    rows, depth = a.shape
-    step = rows_at_a_time(rows, depth * b.shape[1])
-    out = empty((rows // step, step, b.shape[1]), a.dtype)
-    return np.matmul(a.reshape(-1, step, depth), b, out=out).reshape(rows, -1)
-
-
-@functools.lru_cache(maxsize=256)
-def rows_at_a_time(rows: int, each: int) -> int:
-    """A divisor of rows whose products, `each` multiplications a row, OpenBLAS takes directly."""
-    most = min(DIRECT // each, rows)
-    return next((n for n in range(most, 3, -1) if rows % n == 0), rows)
+    out = empty((len(a), b.shape[1]), a.dtype)
+    return multiply_by_rows(a, b, out)
 
 
 def share(work: Callable, count: int, flop: float) -> None:

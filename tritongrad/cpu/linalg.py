@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .blas import alone
+from .blas import alone, blas
 from .large import LARGE
 from .pool import empty
 from .team import cuts, team
@@ -16,6 +16,11 @@ from .team import cuts, team
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 TINY = 1 << 18  # products of numbers: below, OpenBLAS takes one thread by itself
 SHARED = 12_000_000  # from here the team, whose threads take 50 us to wake, is worth its while
+DIRECT = 1_000_000  # products of numbers up to which OpenBLAS takes matrices as they lie
+NARROW = 1 << 15  # elements of a second matrix that stays in the cache from one part to the next
+CHAIN, PART = 128, 288  # products in one float32 sum: in all, and in each of several
+LONG = 1024  # products from which the parts in which BLAS adds them are many enough
+FEW = 1 << 17  # elements of parts that are kept at once
 STEP = 96  # rows and columns are cut at multiples: no element meets another inner loop
 EXACT = {4: 2**24, 8: 2**53}  # integers up to here are exact in a float of so many bytes
 
@@ -53,30 +58,107 @@ def multiply(input, other):
     if input.ndim == 2 == other.ndim:
         rows, inner, cols = *input.shape, other.shape[1]
         work = rows * inner * cols
-        if rows * cols < LARGE and work <= TINY:
+        if rows * cols < LARGE and work <= TINY and inner <= CHAIN:
             return input.dot(other)  # BLAS as in matmul, a third of its price for small ones
         out = empty((rows, cols), input.dtype)
+        count = parts_of(rows, inner, cols, input.dtype)
         if work <= TINY:
-            return np.dot(input, other, out)
-        if work < SHARED or max(rows, cols) < 2 * STEP:
-            return alone(np.dot, input, other, out)
-        return alone(multiply_shared, input, other, out)
+            return product(input, other, out, count)
+        least = 2 * STEP * min(rows, cols) * (inner // count)
+        if work < SHARED or max(rows, cols) < 2 * STEP or least <= DIRECT:
+            if inner <= CHAIN and inner * cols <= NARROW and work > DIRECT:
+                return alone(multiply_by_rows, input, other, out)
+            return alone(product, input, other, out, count)
+        return alone(multiply_shared, input, other, out, count)
     if other.ndim == 2 and input.ndim > 2 and input.flags.c_contiguous and input.size:
         flat = multiply(input.reshape(-1, input.shape[-1]), other)
         return flat.reshape(*input.shape[:-1], other.shape[1])
     if input.ndim == 3 == other.ndim and len(input) == len(other):
         return multiply_batches(input, other)
-    return alone(np.matmul, input, other)
+    batch = np.broadcast_shapes(input.shape[:-2], other.shape[:-2])
+    rows, inner, cols = *input.shape[-2:], other.shape[-1]
+    out = empty((*batch, rows, cols), input.dtype)
+    return alone(product, input, other, out, parts_of(rows, inner, cols, input.dtype))
 
 
-def multiply_shared(input, other, out):
+def parts_of(rows, inner, cols, dtype):
+    """In how many parts the sums of a product are added up: what one chain would lose is too much.
+
+    BLAS adds up to 384 products, or all of a small matrix, in one chain of float32 additions.
+    """
+    each = inner * cols
+    averaged = inner >= LONG and rows * each > DIRECT and each > NARROW
+    if inner <= CHAIN or averaged or dtype is not FLOAT32:
+        return 1
+    count = max(-(-inner // PART), 2)
+    direct = -(-rows * each // DIRECT)
+    return max(direct, count) if blas.direct and direct * rows * cols <= FEW else count
+
+
+def product(input, other, out, count):
+    """out = input other, the sums in `count` parts."""
+    if count == 1:
+        return into(input, other, out)
+    step = input.shape[-1] // count
+    if count > 3 and count * out.size <= FEW:
+        return add_parts(input, other, out, count, step)
+    into(input[..., :step], other[..., :step, :], out)
+    more = empty(out.shape, out.dtype)
+    for start in range(step, input.shape[-1], step):
+        ends = slice(start, start + step)
+        np.add(out, into(input[..., ends], other[..., ends, :], more), out=out)
+    return out
+
+
+def into(input, other, out):
+    """out = input other, by the call that is quicker."""
+    if input.ndim == 2 == other.ndim and out.flags.c_contiguous:
+        return np.dot(input, other, out)
+    return np.matmul(input, other, out=out)
+
+
+def add_parts(input, other, out, count, step):
+    """The same with all parts at once, in memory of their own."""
+    rows, cols, whole = input.shape[-2], other.shape[-1], count * step
+    a = input[..., :whole].reshape(*input.shape[:-1], count, step).swapaxes(-3, -2)
+    b = other[..., :whole, :].reshape(*other.shape[:-2], count, step, cols)
+    parts = np.matmul(a, b, out=empty((*out.shape[:-2], count, rows, cols), out.dtype))
+    np.add.reduce(parts, -3, out=out)
+    if whole < input.shape[-1]:
+        np.add(out, np.matmul(input[..., whole:], other[..., whole:, :]), out=out)
+    return out
+
+
+def multiply_by_rows(input, other, out):
+    """out = input other, a few rows at a time where BLAS is quicker for it; alone() around it."""
+    rows, inner = input.shape
+    cols = other.shape[1]
+    step = DIRECT // (inner * cols) // 4 * 4
+    lie_well = input.flags.forc and other.flags.c_contiguous
+    if not (blas.direct and step and lie_well):
+        return np.dot(input, other, out)
+    count = -(-rows // step)
+    step = rows // count // 4 * 4 or step
+    count = rows // step
+    whole = count * step
+    if input.flags.c_contiguous:
+        parts = input[:whole].reshape(count, step, inner)
+    else:
+        parts = input.T[:, :whole].reshape(inner, count, step).transpose(1, 2, 0)
+    np.matmul(parts, other, out=out[:whole].reshape(count, step, cols))
+    if whole < rows:
+        np.matmul(input[whole:], other, out=out[whole:])
+    return out
+
+
+def multiply_shared(input, other, out, parts):
     """out = input other, its rows or its columns shared among the threads of the team."""
 
     def by_rows(i, j):
-        np.dot(input[i:j], other, out[i:j])
+        product(input[i:j], other, out[i:j], parts)
 
     def by_columns(i, j):
-        np.matmul(input, other[:, i:j], out=out[:, i:j])
+        product(input, other[:, i:j], out[:, i:j], parts)
 
     if len(out) >= out.shape[1]:
         team().run(by_rows, shares(len(out)))
@@ -97,12 +179,13 @@ def multiply_batches(input, other):
     count, rows, inner = input.shape
     cols = other.shape[2]
     work = math.prod((count, rows, inner, cols))
-    if work <= TINY:
+    if work <= TINY and inner <= CHAIN:
         return np.matmul(input, other)
     out = empty((count, rows, cols), input.dtype)
+    parts = parts_of(rows, inner, cols, input.dtype)
 
     def part(i, j):
-        np.matmul(input[i:j], other[i:j], out=out[i:j])
+        product(input[i:j], other[i:j], out[i:j], parts)
 
     if work < SHARED or count < 2:
         alone(part, 0, count)
