@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -81,9 +82,9 @@ def select(mask: Array, values: Array, out: Array | None = None) -> Array:
     return result.view(values.dtype)
 
 
-def holds(compare: np.ufunc, a: Array, b: Any) -> Array:
+def holds(compare: np.ufunc, a: Array, b: Array) -> Array:
     """compare(a, b), into used memory where both are of one shape or b is a number."""
-    if np.ndim(b) and np.shape(b) != a.shape:
+    if b.ndim and b.shape != a.shape:
         return compare(a, b)
     return compare(a, b, out=empty(a.shape, BOOL))
 
@@ -102,9 +103,14 @@ def log_sigmoid(input: Array) -> Array:
     return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
 
 
+@functools.cache
+def _zero(dtype: np.dtype) -> Array:
+    return np.zeros((), dtype)
+
+
 @into(WHOLE)
 def relu(input: Array, out: Array | None = None) -> Array:
-    zero = input.dtype.type(0)
+    zero = _zero(input.dtype)
     if out is None or input.ndim != 1:
         return np.maximum(input, zero, out=out)
     by_rows(np.maximum, input, row_of(zero.tobytes(), input.dtype), out)
@@ -113,7 +119,7 @@ def relu(input: Array, out: Array | None = None) -> Array:
 
 @into(WHOLE)
 def relu_backward(grad: Array, result: Array, out: Array | None = None) -> Array:
-    return select(holds(np.greater, result, 0), grad, out)
+    return select(holds(np.greater, result, _zero(result.dtype)), grad, out)
 
 
 def tanh_backward(grad: Array, result: Array) -> Array:

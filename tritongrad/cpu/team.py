@@ -16,7 +16,7 @@ import numpy as np
 from . import blas
 
 FINE = 4  # pieces of a helper's share at most
-SPINS = 100  # looks at a lock before the caller sleeps on it: a part is short, waking is not
+SPINS = 300  # looks at a lock before the caller sleeps on it: a part is short, waking is not
 
 
 class Job:
