@@ -168,3 +168,21 @@ def test_gelu_keeps_its_digits_where_it_is_small(device):
         got = tg.nn.functional.gelu(tg.tensor(wide)).numpy()
         limit = (4 + wide * wide) * 2.0**-52  # erfc magnifies the rounding of its argument
         assert (np.abs(got - exact) <= limit * np.abs(exact) + 1e-300).all()
+
+
+@pytest.mark.parametrize("channels, filters", [(3, 8), (32, 32), (64, 16), (200, 8)])
+def test_convolutions_of_positive_data(channels, filters):
+    """Values and both gradients: sums over patches are as exact as those of products"""
+    rng = np.random.default_rng(channels)
+    shapes = (2, channels, 8, 8), (filters, channels, 3, 3), (2, filters, 8, 8)
+    arrays = [rng.random(shape, np.float32) for shape in shapes]
+    found = []
+    for dtype in (tg.float32, tg.float64):
+        x, w, g = (tg.tensor(a, dtype=dtype) for a in arrays)
+        x.requires_grad_(), w.requires_grad_()
+        y = tg.nn.functional.conv2d(x, w, padding=1)
+        y.backward(g)
+        found.append([t.detach().double().numpy() for t in (y, x.grad, w.grad)])
+    for got, exact in zip(*found, strict=True):
+        worst = (np.abs(got - exact) / exact).max()
+        assert worst <= MATMUL, f"{worst / U:.1f} u"

@@ -15,6 +15,7 @@ from tritongrad.windows import Pair, geometry, pair
 
 from . import conv_pixels
 from .conv_pixels import CHANNELS, share, wide_dtype
+from .linalg import parts_of, product
 from .pool import empty
 
 BLOCK = 1 << 18  # elements of patches made at a time: with their products they stay in L2
@@ -260,7 +261,9 @@ def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
 
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The products of matrices, in memory that was used before."""
-    return np.matmul(a, b, out=empty((*a.shape[:2], b.shape[2]), a.dtype))
+    rows, inner, cols = *a.shape[1:], b.shape[2]
+    out = empty((len(a), rows, cols), a.dtype)
+    return product(a, b, out, parts_of(rows, inner, cols, a.dtype))
 
 
 def wide(x):

@@ -14,7 +14,7 @@ import numpy as np
 from tritongrad.windows import Pair, geometry, pair
 
 from . import blas
-from .linalg import DIRECT, multiply_by_rows
+from .linalg import CHAIN, DIRECT, PART, multiply_by_rows
 from .pool import empty
 from .team import cuts, team
 
@@ -154,8 +154,17 @@ def _outer(g: np.ndarray, patches: np.ndarray, job: Job) -> np.ndarray:
 
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The product of two matrices, the first of many rows, in memory that was used before."""
+    depth = a.shape[1]
     out = empty((len(a), b.shape[1]), a.dtype)
-    return multiply_by_rows(a, b, out)
+    count = 1 if depth <= CHAIN else max(-(-depth // PART), 2)  # as in linalg.product
+    step = -(-depth // count)
+    multiply_by_rows(a[:, :step], b[:step], out)
+    for start in range(step, depth, step):
+        more = empty(out.shape, out.dtype)
+        np.add(
+            out, multiply_by_rows(a[:, start : start + step], b[start : start + step], more), out
+        )
+    return out
 
 
 def share(work: Callable, count: int, flop: float) -> None:

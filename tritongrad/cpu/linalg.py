@@ -134,14 +134,15 @@ def multiply_by_rows(input, other, out):
     rows, inner = input.shape
     cols = other.shape[1]
     step = DIRECT // (inner * cols) // 4 * 4
-    lie_well = input.flags.forc and other.flags.c_contiguous
+    across, along = input.strides
+    lie_well = input.itemsize in (across, along) and other.flags.c_contiguous
     if not (blas.direct and step and lie_well):
         return np.dot(input, other, out)
     count = -(-rows // step)
     step = rows // count // 4 * 4 or step
     count = rows // step
     whole = count * step
-    if input.flags.c_contiguous:
+    if along == input.itemsize:
         parts = input[:whole].reshape(count, step, inner)
     else:
         parts = input.T[:, :whole].reshape(inner, count, step).transpose(1, 2, 0)
