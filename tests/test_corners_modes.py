@@ -82,3 +82,14 @@ def test_scalars_of_numpy_are_operands():
     assert (x * np.float64(3.0)).tolist() == [3.0, 6.0]
     assert tg.add(x, np.float32(0.5)).tolist() == [1.5, 2.5]
     assert (x.float() * np.float32(2.0)).dtype == tg.float32
+
+
+def test_a_switch_that_is_entered_later_switches_then():
+    off = tg.set_grad_enabled(False)
+    tg.set_grad_enabled(True)
+    on = tg.set_grad_enabled(True)
+    with off:
+        assert not tg.is_grad_enabled() and not (leaf(1.0) * 2.0).requires_grad
+        with on:
+            assert tg.is_grad_enabled() and (leaf(1.0) * 2.0).requires_grad
+    tg.set_grad_enabled(True)
