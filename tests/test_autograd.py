@@ -25,6 +25,14 @@ def test_a_tensor_used_twice_gets_the_sum_of_its_gradients(device):
     assert x.grad.tolist() == [3.0, 5.0]
 
 
+def test_the_grad_of_a_sum_can_be_written(device):
+    x = leaf(1.0, 2.0, device=device)
+    for _ in range(2):
+        x.sum().backward()
+    x.grad[0] = 5.0
+    assert x.grad.mul_(2.0).tolist() == [10.0, 4.0]
+
+
 def test_second_backward_adds_to_grad_in_place():
     x = leaf(1.0, 2.0)
     (x * 2.0).sum().backward()

@@ -197,7 +197,7 @@ def is_unshared(g: Any) -> bool:
     if type(array) is np.ndarray:
         return is_sole_user(array)
     owner = array.storage
-    return getrefcount(owner) <= 3
+    return getrefcount(owner) <= 3 and 0 not in array.strides  # an expanded one cannot be written
 
 
 def is_sole_user(array: np.ndarray) -> bool:
