@@ -246,3 +246,15 @@ def test_a_parameter_without_gradient_keeps_its_count_of_steps(capturable, devic
         alone.grad = tg.ones_like(alone)
         optimizer.step()
     np.testing.assert_allclose(b.detach().cpu().numpy(), alone.detach().cpu().numpy(), 1e-6)
+
+
+def test_gradients_that_are_not_contiguous_live_until_the_step(device):
+    """Their copies are known to a table of addresses only, while other groups are prepared."""
+    params = [tg.ones(3, 4, device=device, requires_grad=True) for _ in range(4)]
+    steps = tg.arange(12, dtype=tg.float32, device=device).reshape(4, 3).t()
+    for i, p in enumerate(params):
+        p.grad = steps * 1.0 if i % 2 else (steps.t() * 1.0).t()
+    optim.SGD([{"params": params[:2]}, {"params": params[2:]}], lr=0.1).step()
+    for p in params:
+        want = 1 - np.float32(0.1) * steps.cpu().numpy()
+        np.testing.assert_allclose(p.detach().cpu().numpy(), want, 1e-6, 1e-6)

@@ -121,9 +121,14 @@ def prepared(
         return partial(launch, one, grid, *row, size, *step, *numbers, BLOCK=BLOCK, **flags)
     first, table = group[0][0], table_for(group)
     return partial(
-        launch, many, (table.programs,), first, *table[:4], table.arrays, *step, *numbers,
-        BLOCK=BLOCK, **flags,
+        launch_keeping, group, many, (table.programs,), first, *table[:4], table.arrays, *step,
+        *numbers, BLOCK=BLOCK, **flags,
     )  # fmt: skip
+
+
+def launch_keeping(group: list[tuple], *args: Any, **options: Any) -> None:
+    """launch, until which the arrays that a table only points to must live: copies of gradients."""
+    launch(*args, **options)
 
 
 def table_for(group: list[tuple]) -> Table:
