@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 
+import numpy as np
 import pytest
 from hunt_garbage import functions
 
@@ -111,3 +112,41 @@ def test_what_is_in_a_list_is_said_to_be_in_it():
         given = kind([tg.ones(2), 1.5])
         with pytest.raises(TypeError, match=rf"got float \(in a {kind.__name__}\)$"):
             total(given)
+
+
+@pytest.mark.parametrize("kind", ["<U1", "complex128", "object", "uint16", "datetime64[s]"])
+def test_an_array_that_no_tensor_could_hold_is_no_operand(kind):
+    other, x = np.zeros(2, kind), tg.ones(2)
+    for call in (tg.add, tg.pow, tg.eq, x.add_, x.pow_, tg.ones(2, dtype=tg.int64).mul_):
+        args = (other,) if hasattr(call, "__self__") else (x, other)
+        with pytest.raises(TypeError, match=f"Tensor or a number, got an array of {kind[:3]}"):
+            call(*args)
+    assert x.tolist() == [1.0, 1.0]
+
+
+def test_out_takes_as_many_tensors_as_there_are_results():
+    x = tg.tensor([[1.0, 5.0], [7.0, 2.0]])
+    values, places = tg.empty(2), tg.empty(2, dtype=tg.int64)
+    found = tg.max(x, 1, out=(values, places))
+    assert found.values is values and found.indices is places
+    assert values.tolist() == [5.0, 7.0] and places.tolist() == [1, 0]
+    for wrong in (values, (values,), (values, places, places)):
+        with pytest.raises(TypeError, match="out= must be a tuple of 2 Tensors"):
+            tg.min(x, 1, out=wrong)
+    with pytest.raises(RuntimeError, match="out= has shape"):
+        tg.min(x, 1, out=(values, tg.empty(3, dtype=tg.int64)))
+    assert values.tolist() == [5.0, 7.0], "nothing is written unless all fits"
+
+
+@pytest.mark.parametrize("dtype", [tg.bool, tg.int64])
+def test_counts_of_whole_numbers_are_refused(dtype):
+    x = tg.ones(3, dtype=dtype)
+    for call in (lambda: tg.histogram(x, tg.tensor([0.0, 1.0])), lambda: tg.histogram(x, 3)):
+        with pytest.raises(RuntimeError, match="histogram: expected a floating tensor"):
+            call()
+
+
+def test_logspace_overflows_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert tg.logspace(0, 400, 2).tolist() == [1.0, float("inf")]

@@ -40,7 +40,19 @@ def with_aliases(entry: Callable, operation: Any, args: tuple, kwargs: dict) -> 
 
 
 def into(out: Any, result: Any, name: str) -> Any:
-    """Store a result where the caller said by `out=`."""
+    """Store a result, or each of several, where the caller said by `out=`."""
+    if not isinstance(result, tuple):
+        check_out(out, result, name)
+        return out.copy_(result)
+    if not isinstance(out, (tuple, list)) or len(out) != len(result):
+        raise TypeError(f"{name}: out= must be a tuple of {len(result)} Tensors")
+    for target, part in zip(out, result, strict=True):
+        check_out(target, part, name)
+    stored = [t.copy_(part) for t, part in zip(out, result, strict=True)]
+    return type(result)(*stored) if hasattr(result, "_fields") else tuple(stored)
+
+
+def check_out(out: Any, result: Any, name: str) -> None:
     if not isinstance(out, Variable):
         raise TypeError(f"{name}: out= must be a Tensor, got {type(out).__name__}")
     if out._array.shape != result._array.shape:
@@ -53,7 +65,6 @@ def into(out: Any, result: Any, name: str) -> Any:
             f"{name}: functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad: use the result, or no_grad()"
         )
-    return out.copy_(result)
 
 
 def not_a_tensor(operation: Any, position: int, got: Any) -> TypeError:

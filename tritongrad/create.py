@@ -279,7 +279,8 @@ def logspace(
 ):
     """base to the powers linspace(start, end, steps)."""
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
-    values = np.logspace(float(start), float(end), steps, base=float(base)).astype(d.numpy)
+    with np.errstate(all="ignore"):
+        values = np.logspace(float(start), float(end), steps, base=float(base)).astype(d.numpy)
     return finish(place(values, as_device(device)), requires_grad, pin_memory)
 
 

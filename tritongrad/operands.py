@@ -12,6 +12,7 @@ from tritongrad.autograd.variable import Variable
 from tritongrad.calling import device_mismatch
 from tritongrad.dtype import (
     BOOL,
+    BY_NUMPY,
     FLOAT32,
     FLOAT64,
     HALVES,
@@ -118,15 +119,18 @@ def same_floats(conditions: int, operands: tuple) -> list | None:
 def _array_of(operation: Op, position: int, x: Any) -> Any:
     if isinstance(x, Variable):
         return x._array
-    if isinstance(x, np.generic):  # first: np.float64 is a float, too
-        return x.item()
-    if isinstance(x, (bool, int, float)):
-        return x
+    kind = type(x).__name__
     if isinstance(x, np.ndarray):
+        if x.dtype in BY_NUMPY:
+            return x
+        kind = f"an array of {x.dtype}"
+    if isinstance(x, np.generic):  # before float: np.float64 is one, too
+        x = x.item()
+    if isinstance(x, (bool, int, float)):
         return x
     raise TypeError(
         f"{operation.name}: argument '{operation.parameters[position]}' must be a Tensor or a "
-        f"number, got {type(x).__name__}"
+        f"number, got {kind}"
     )
 
 

@@ -129,11 +129,16 @@ def bincount(input, weights=None, minlength=0):
     return _beside(input, sums.astype(np.float32) if single else sums)
 
 
-def _counts(name: str, input: Any, bins: int, low: float, high: float, weight: Any = None) -> tuple:
-    """Counts and edges of equal bins; without a range, the least that holds all values."""
+def _floats(name: str, input: Any) -> np.ndarray:
     host = _host(name, input)
     if host.dtype.kind in "biu":
         raise RuntimeError(f"{name}: expected a floating tensor, got {input.dtype}")
+    return host
+
+
+def _counts(name: str, input: Any, bins: int, low: float, high: float, weight: Any = None) -> tuple:
+    """Counts and edges of equal bins; without a range, the least that holds all values."""
+    host = _floats(name, input)
     if low == high and host.size:
         low, high = float(host.min()), float(host.max())
     if low == high:
@@ -157,7 +162,7 @@ def histogram(input, bins=100, *, range=None, weight=None, density=False):
     if isinstance(bins, Variable):
         edges = _host("histogram", bins, "bins")
         weights = None if weight is None else _host("histogram", weight, "weight").reshape(-1)
-        counts = np.histogram(_host("histogram", input).reshape(-1), edges, weights=weights)[0]
+        counts = np.histogram(_floats("histogram", input).reshape(-1), edges, weights=weights)[0]
     else:
         counts, edges = _counts("histogram", input, bins, low, high, weight)
     counts = counts.astype(np.float64)
