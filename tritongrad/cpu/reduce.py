@@ -1,7 +1,7 @@
 """Reductions on NumPy: wide accumulators, and an order of summation that only the shape decides.
 
-The half types and short float32 are summed in float64 (totals.py) and rounded once, long float32 in
-trees whose sums are (trees.py), strided or expanded, where NumPy's own sum is one long chain.
+float32 and the half types are summed in float64 (totals.py) and rounded once, strided or expanded,
+where NumPy's own float32 sum is one long chain.
 """
 
 from __future__ import annotations

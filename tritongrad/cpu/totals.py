@@ -1,27 +1,31 @@
 """Sums in float64, in an order that only the shape decides, large ones by the team of threads.
 
-Long float32 sums begin with trees in float32 (trees.py). A row's bits do not depend on other rows.
+float32 is summed two elements at a time before it is widened: |error| <= 2u sum|x| at any length
+after the rounding to float32, strided or expanded; where two overflow, each is widened after all.
+A row's bits do not depend on other rows.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tritongrad.dtype import FLOAT32, FLOAT64
 
+from .large import SPLIT
 from .pool import empty
-from .trees import BAND, LONG, columns_by_bands, rows_by_chunks, share, widened
+from .team import cuts, team
 
 Array = np.ndarray
 add: Any = np.add.reduce  # NumPy's stubs do not know positional keepdims and out
 BLOCK = 1 << 17  # elements at a time, so that their wide forms stay near
-TALL = 1 << 10  # rows of a float32 column that is summed by bands
-PIECE = 1 << 14  # other rows are summed in pieces of this many elements
+PIECE = 1 << 14  # a row is summed in pieces of this many numbers, or pairs of them
+HALVED = 512  # float32 rows: their halves are added first, which costs u sum|x| at most
+STRETCH = 2 * PIECE  # elements of a row from which its halves are long enough to be added likewise
 GROUP = 64  # rows of a column are summed in groups of this many
 WIDTH = 1 << 12  # columns at a time: fewer would leave gaps between short stretches of memory
 
@@ -68,28 +72,63 @@ def _full(x: Array) -> Array:
     return _rows(x.reshape(1, -1)).reshape(())
 
 
+def share(size: int, tasks: Sequence[tuple], work: Callable) -> None:
+    """work(tasks) of parts of the tasks, by the team if this many elements are worth it."""
+    if size < SPLIT or len(tasks) < 2:
+        work(tasks)
+    else:
+        team().run(work, [(tasks[i:j],) for i, j in cuts(len(tasks), 1)])
+
+
+class Widen:
+    """Blocks, or sums of the pairs of two, in float64 and in memory that is used again."""
+
+    def __init__(self, count: int, paired: bool) -> None:
+        self.pairs = empty((count,), FLOAT32) if paired else None
+        self.wide = empty((count,), FLOAT64)
+
+    def __call__(self, a: Array, b: Array | None) -> Array:
+        wide = self.wide[: a.size].reshape(a.shape)
+        if b is not None and self.pairs is not None:
+            a = np.add(a, b, out=self.pairs[: a.size].reshape(a.shape))
+        np.copyto(wide, a)
+        return wide
+
+
 def _rows(x: Array) -> Array:
     """(rows, n) -> (rows,): each row by NumPy's pairwise sum of pieces in float64."""
+    paired = x.dtype is FLOAT32 and x.shape[1] >= STRETCH
+    found = _sum_rows(x, paired)
+    return _if_finite(found, lambda: _sum_rows(x, False)) if paired else found
+
+
+def _if_finite(found: Array, again: Callable) -> Array:
+    """Sums of pairs; where a pair may have overflowed, what again() finds."""
+    finite = np.isfinite(found)
+    return found if finite.all() else np.where(finite, found, again())
+
+
+def _sum_rows(x: Array, paired: bool) -> Array:
     rows, n = x.shape
-    if x.dtype is FLOAT32 and n >= LONG:
-        return rows_by_chunks(x)
-    if x.size <= BLOCK and n <= PIECE:
+    half = n // 2 if paired else n
+    if x.size <= BLOCK and half <= PIECE and not paired:
         return add(x.astype(FLOAT64, "C", copy=False), -1)
-    parts = np.empty((rows, max(-(-n // PIECE), 1)), FLOAT64)
-    spans = _spans(n, PIECE, BLOCK)
+    parts = np.empty((rows, max(-(-half // PIECE), 1)), FLOAT64)
+    spans = _spans(half, PIECE, BLOCK)
     longest = max((j - i for i, j in spans), default=0)
     step = min(max(BLOCK // max(longest, 1), 1), rows)
     tasks = [(slice(r, r + step), i, j) for r in range(0, rows, step) for i, j in spans]
 
     def work(tasks: Sequence[tuple]) -> None:
-        memory = empty((step * longest,), FLOAT64)
+        widen = Widen(step * longest, paired)
         for r, i, j in tasks:
-            wide = widened(x[r, i:j], memory)
+            wide = widen(x[r, i:j], x[r, half + i : half + j] if paired else None)
             into = parts[r, i // PIECE : -(-j // PIECE)]
             add(wide.reshape(*into.shape, min(j - i, PIECE)), 2, None, into)
 
     share(x.size, tasks, work)
-    return add(parts, -1) if parts.shape[1] > 1 else parts[:, 0]
+    found = add(parts, -1) if parts.shape[1] > 1 else parts[:, 0]
+    return found + x[:, -1] if paired and n % 2 else found
 
 
 def _spans(n: int, group: int, most: int) -> list[tuple[int, int]]:
@@ -102,28 +141,35 @@ def _spans(n: int, group: int, most: int) -> list[tuple[int, int]]:
 
 def _columns(x: Array) -> Array:
     """(outer, n, inner) -> (outer, inner): from row to row, in groups, then the groups likewise."""
-    outer, n, inner = x.shape
+    n, inner = x.shape[1:]
     if inner == 1:  # NumPy would sum a lone column pairwise, unlike one of several
         return _columns(np.repeat(x, 2, -1))[:, :1]
-    if x.dtype is FLOAT32 and n >= TALL:
-        whole = n // BAND * BAND
-        found = columns_by_bands(x[:, :whole])
-        return found + _columns(x[:, whole:]) if whole < n else found
-    if x.size <= BLOCK and n <= GROUP:
+    paired = x.dtype is FLOAT32 and n >= HALVED
+    found = _sum_columns(x, paired)
+    return _if_finite(found, lambda: _sum_columns(x, False)) if paired else found
+
+
+def _sum_columns(x: Array, paired: bool) -> Array:
+    outer, n, inner = x.shape
+    half = n // 2 if paired else n
+    if x.size <= BLOCK and half <= GROUP:
         return add(x.astype(FLOAT64, "C", copy=False), 1)
-    groups = max(-(-n // GROUP), 1)
+    groups = max(-(-half // GROUP), 1)
     parts = np.empty((outer, groups, inner), FLOAT64)
-    tasks, most = _tiles(outer, n, inner)
+    tasks, most = _tiles(outer, half, inner)
 
     def work(tasks: Sequence[tuple]) -> None:
-        memory = empty((most,), FLOAT64)
+        widen = Widen(most, paired)
         for o, i, j, columns in tasks:
+            block = x[o, i:j, columns]
+            wide = widen(block, x[o, half + i : half + j, columns] if paired else None)
             into = parts[o, i // GROUP : -(-j // GROUP), columns]
             shape = (*into.shape[:2], min(j - i, GROUP), into.shape[2])
-            add(widened(x[o, i:j, columns], memory).reshape(shape), 2, None, into)
+            add(wide.reshape(shape), 2, None, into)
 
     share(x.size, tasks, work)
-    return add(parts, 1) if groups > 1 else parts[:, 0]
+    found = add(parts, 1) if groups > 1 else parts[:, 0]
+    return found + x[:, -1] if paired and n % 2 else found
 
 
 def _tiles(outer: int, n: int, inner: int) -> tuple[list[tuple], int]:

@@ -1,4 +1,4 @@
-"""Long float32 sums that begin in float32: where one tree is much of the whole, and equal bits."""
+"""Long float32 sums: 2u whatever the data, sums of pairs that overflow, and equal bits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tritongrad as tg
-from tritongrad.cpu import reduce, trees
+from tritongrad.cpu import reduce
 
 U = 2.0**-24
 SHAPES = [(5, 1030), (6, 5000), (3, 40_000), (700, 2050)]
@@ -24,20 +24,38 @@ def few_large(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dim", [0, 1])
-def test_a_tree_that_is_much_of_a_sum_is_added_in_float64(shape, dim):
+def test_a_few_numbers_that_are_most_of_a_sum(shape, dim):
     x = few_large(shape[::-1] if dim == 0 else shape)
     exact = x.astype(np.float64).sum(dim)
     assert (np.abs(tg.from_numpy(x).sum(dim).numpy() - exact) <= 2 * U * exact).all()
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_trees_that_overflow_do_not_hide_a_finite_sum(shape):
+def test_pairs_that_overflow_do_not_hide_a_finite_sum(shape):
     x = np.ones(shape, np.float32)
     half = shape[1] // 2 // 256 * 256
     x[:, :half], x[:, half : 2 * half] = 3e38, -3e38
     columns = np.ascontiguousarray(x.T)
     for found in (tg.from_numpy(x).sum(1).numpy(), tg.from_numpy(columns).sum(0).numpy()):
         assert (np.abs(found) <= 2 * U * 3e38 * 2 * half).all()
+
+
+@pytest.mark.parametrize("period", [1, 3, 5, 12, 32, 64])
+def test_numbers_that_repeat(period):
+    """Errors of equal parts are equal, and do not cancel"""
+    rng = np.random.default_rng(period)
+    for n in (2_000, 17_000, 250_001, 951_341):
+        numbers = rng.lognormal(0, 2, period).astype(np.float32)
+        x = np.resize(numbers, n)
+        rows = x[: n // 8 * 8].reshape(8, -1)
+        t = tg.from_numpy
+        for found, of in (
+            (t(x).sum()[None], x[None]),
+            (t(rows).sum(1), rows),
+            (t(np.ascontiguousarray(rows.T)).sum(0), rows),
+        ):
+            exact = of.astype(np.longdouble).sum(1)
+            assert (np.abs(found.numpy() - exact) <= 2 * U * exact).all()
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
@@ -55,7 +73,7 @@ def test_inf_and_nan_reach_their_own_sums_only(value, dim):
 def test_the_bits_of_a_row_are_its_own_in_every_layout(n):
     x = np.random.default_rng(n).lognormal(0, 2, (64, n)).astype(np.float32)
     want = tg.from_numpy(x).sum(1).tolist()
-    rows = max(trees.QUICK // n, 64) // 64 + 1
+    rows = max(2**21 // n, 64) // 64 + 1
     assert tg.from_numpy(np.tile(x, (rows, 1))).sum(1)[:64].tolist() == want, "by several threads"
     assert tg.from_numpy(x[3:4]).sum(1).tolist() == want[3:4]
     assert tg.from_numpy(np.repeat(x, 2, 1)[:, ::2]).sum(1).tolist() == want
