@@ -60,8 +60,8 @@ def not_a_launch(name: str) -> bool:
 def shares(rows: Rows, least: float) -> Any:
     """The smallest share of a copy's bandwidth among the operations that have this goal."""
     kept = [row for row in rows.values() if isinstance(row, dict) and row.get("least") == least]
-    values = [number(row.get("of floor")) for row in kept]
-    return min(values) if values and None not in values else None  # type: ignore[type-var]  (no None is left)
+    values: list[Any] = [number(row.get("of floor")) for row in kept]
+    return min(values) if values and None not in values else None
 
 
 def left(rows: Rows) -> Any:

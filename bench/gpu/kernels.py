@@ -30,8 +30,8 @@ def cases(device: str) -> list[Any]:
         sys.path.insert(0, tests)
     found: list[Any] = []
     for name in FILES:
-        module = importlib.import_module(name)
-        module.up = up  # type: ignore[attr-defined]  (made for this)
+        module: Any = importlib.import_module(name)
+        module.up = up  # made for this
         found += module.CASES
     return found + own_cases.cases(up, device)
 

@@ -14,14 +14,12 @@ import numpy as np
 from tritongrad.windows import Pair, geometry, pair
 
 from . import conv_pixels
-from .conv_pixels import CHANNELS, share, wide_dtype
+from .conv_pixels import CHANNELS, Job, share, wide_dtype
 from .linalg import parts_of, product
 from .pool import empty
 
 BLOCK = 1 << 18  # elements of patches made at a time: with their products they stay in L2
 CHUNKS = 4  # parts in which a weight's gradient is summed, whatever the number of threads
-
-Job = tuple[int, int, int, int]  # images from, to, and lines of the result from, to
 
 
 class Spread(NamedTuple):

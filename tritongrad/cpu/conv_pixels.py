@@ -14,7 +14,7 @@ import numpy as np
 from tritongrad.windows import Pair, geometry, pair
 
 from . import blas
-from .linalg import CHAIN, DIRECT, PART, multiply_by_rows
+from .linalg import DIRECT, least_parts, multiply_by_rows, one_by_one
 from .pool import empty
 from .team import cuts, team
 
@@ -154,17 +154,9 @@ def _outer(g: np.ndarray, patches: np.ndarray, job: Job) -> np.ndarray:
 
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The product of two matrices, the first of many rows, in memory that was used before."""
-    depth = a.shape[1]
     out = empty((len(a), b.shape[1]), a.dtype)
-    count = 1 if depth <= CHAIN else max(-(-depth // PART), 2)  # as in linalg.product
-    step = -(-depth // count)
-    multiply_by_rows(a[:, :step], b[:step], out)
-    for start in range(step, depth, step):
-        more = empty(out.shape, out.dtype)
-        np.add(
-            out, multiply_by_rows(a[:, start : start + step], b[start : start + step], more), out
-        )
-    return out
+    step = -(-len(b) // least_parts(len(b)))
+    return one_by_one(multiply_by_rows, a, b, out, step)
 
 
 def share(work: Callable, count: int, flop: float) -> None:

@@ -90,9 +90,14 @@ def parts_of(rows, inner, cols, dtype):
     averaged = inner >= LONG and rows * each > DIRECT and each > NARROW
     if inner <= CHAIN or averaged or dtype is not FLOAT32:
         return 1
-    count = max(-(-inner // PART), 2)
+    count = least_parts(inner)
     direct = -(-rows * each // DIRECT)
     return max(direct, count) if blas.direct and direct * rows * cols <= FEW else count
+
+
+def least_parts(inner):
+    """In how many parts a sum of so many products has to be, for its chains to be short."""
+    return 1 if inner <= CHAIN else max(-(-inner // PART), 2)
 
 
 def product(input, other, out, count):
@@ -102,11 +107,17 @@ def product(input, other, out, count):
     step = input.shape[-1] // count
     if count > 3 and count * out.size <= FEW:
         return add_parts(input, other, out, count, step)
-    into(input[..., :step], other[..., :step, :], out)
-    more = empty(out.shape, out.dtype)
-    for start in range(step, input.shape[-1], step):
+    return one_by_one(into, input, other, out, step)
+
+
+def one_by_one(kernel, input, other, out, step):
+    """out = input other, by kernel(a, b, out) of so many columns of input at a time."""
+    kernel(input[..., :step], other[..., :step, :], out)
+    inner = input.shape[-1]
+    more = empty(out.shape, out.dtype) if step < inner else out
+    for start in range(step, inner, step):
         ends = slice(start, start + step)
-        np.add(out, into(input[..., ends], other[..., ends, :], more), out=out)
+        np.add(out, kernel(input[..., ends], other[..., ends, :], more), out=out)
     return out
 
 

@@ -25,7 +25,7 @@ class Job:
     __slots__ = ("errors", "finished", "last", "over", "parts", "work")
 
     def __init__(self, work: Callable, parts: Sequence[tuple]) -> None:
-        self.work: Callable | None = work
+        self.work: Any = work  # None in the end
         self.parts = deque(parts)
         self.last = len(parts) - 1
         self.finished = itertools.count()
@@ -41,7 +41,7 @@ class Job:
             except IndexError:
                 return
             try:
-                self.work(*part)  # type: ignore[misc]  # not None before all parts are finished
+                self.work(*part)
             except BaseException as error:  # handed to the caller
                 self.errors.append(error)
             if next(self.finished) == self.last:

@@ -83,14 +83,20 @@ def remember(key: Any, arrays: tuple, *steps: tuple[DeviceArray, tuple]) -> None
 
 def plan_of_launch(out: DeviceArray, arrays: tuple, launch: tuple) -> Callable | None:
     """The plan of a launch whose args begin with out and the arrays."""
-    kernel, grid, args, options = launch
+    _, grid, args, _ = launch
     same = all(x is y for x, y in zip(args, (out, *arrays), strict=False))
     if not same or len(grid) != 1 or out.device.memory.poison:
         return None
+    return plan_by(launch, form_of(out), out.dtype, list(arrays))
+
+
+def plan_by(launch: tuple, form: Form, dtype: np.dtype, operands: list, *how: Any) -> Any:
+    """plans.written() of a launch (kernel, grid, args, options), compiled and loaded."""
     from tritongrad.cuda.plans import written
 
-    entry = bind(kernel, **options).prepare(out.device, args)
-    return written(entry, form_of(out), out.dtype, list(arrays), args, grid[0])
+    kernel, grid, args, options = launch
+    entry = bind(kernel, **options).prepare(form.device, args)
+    return written(entry, form, dtype, operands, args, grid[0], *how)
 
 
 def chain(plans: list) -> Callable:
@@ -125,36 +131,26 @@ def learn_store(operation: Any, name: str, target: DeviceArray, operand: Any) ->
         return
     source = operation.name if operation else "positive"
     values = (target, operand) if operation else (operand,)
-    ((kernel, grid, args, options),) = launches_of(source, values, target)[1]
-    from tritongrad.cuda.plans import STORE, written
+    (launch,) = launches_of(source, values, target)[1]
+    from tritongrad.cuda.plans import STORE
 
-    entry = bind(kernel, **options).prepare(form.device, args)
-    both, unread = [target, operand], 0 if operation else 1
+    unread = 0 if operation else 1
     dtype = number_dtype(source, form.dtype)
-    plan = written(entry, form, dtype, both, args, grid[0], STORE, unread)
-    table[name] = plan or refuse
+    table[name] = plan_by(launch, form, dtype, [target, operand], STORE, unread) or refuse
 
 
 def filled(shape: tuple, value: np.ndarray, device: Any) -> DeviceArray | None:
-    """A new array of one number by the plan for such arrays; without one it is made next time."""
+    """A new array of one number by the plan for such arrays; None where there can be none."""
     if device.kind != "cuda" or value.dtype.kind in "biu" or not math.prod(shape):
         return None
-    form = fresh_form(device, shape, value.dtype)
+    if device.memory.poison:
+        return None
+    form, number = fresh_form(device, shape, value.dtype), value.item()
     plan = form.number.get("full")
     if plan is None:
-        number = value.item()
-        out = empty(shape, value.dtype, device)
-        ((kernel, grid, args, options),) = launches_of("positive", (number,), out)[1]
-        from tritongrad.cuda.plans import written
-
-        entry = bind(kernel, **options).prepare(device, args)
-        plan = (
-            None
-            if device.memory.poison
-            else written(entry, form, form.dtype, [number], args, grid[0])
-        )
-        plan = form.number["full"] = plan or refuse
-    return plan(value.item())
+        (launch,) = launches_of("positive", (number,), empty(shape, value.dtype, device))[1]
+        plan = form.number["full"] = plan_by(launch, form, form.dtype, [number]) or refuse
+    return plan(number)
 
 
 def values_of(operands: Sequence) -> list | None:
@@ -218,18 +214,14 @@ def plan_for(
 ) -> Callable | None:
     """The plan of an operation, or of the kernel `name`, for operands like these."""
     arrays = [f for f in forms if f is not None]
-    device = arrays[0].device
+    device: Any = arrays[0].device
     if not alike(operation, arrays, None in forms) or device.memory.poison:
         return None
     out, launches = launches_of(name or operation.name, tuple(values))
     if len(launches) != 1:
         return None
-    kernel, grid, args, options = launches[0]
-    from tritongrad.cuda.plans import written
-
-    entry = bind(kernel, **options).prepare(device, args)
     dtype = number_dtype(name or operation.name, arrays[-1].dtype)
-    return written(entry, out.form, dtype, values, args, grid[0])
+    return plan_by(launches[0], out.form, dtype, values)
 
 
 def alike(operation: Any, arrays: list[Form], with_numbers: bool) -> bool:
