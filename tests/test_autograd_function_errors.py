@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from own_functions import Cube, make
 
 import tritongrad as tg
 from tritongrad.autograd import Function
@@ -10,25 +11,6 @@ from tritongrad.autograd import Function
 
 def leaf(*values):
     return tg.tensor(list(values), requires_grad=True)
-
-
-def make(forward, backward=None):
-    methods = {"forward": staticmethod(forward)}
-    if backward is not None:
-        methods["backward"] = staticmethod(backward)
-    return type("Foo", (Function,), methods)
-
-
-class Cube(Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x * x * x
-
-    @staticmethod
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        return g * 3.0 * x * x
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from own_functions import Square
 
 import tritongrad as tg
 
@@ -15,12 +16,7 @@ def leaf(*values):
 def test_backward_records_only_for_create_graph_whatever_the_mode_outside():
     seen = []
 
-    class Square(tg.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x * x
-
+    class Watched(Square):
         @staticmethod
         def backward(ctx, g):
             seen.append(tg.is_grad_enabled())
@@ -29,7 +25,7 @@ def test_backward_records_only_for_create_graph_whatever_the_mode_outside():
     for outside in (True, False):
         for create_graph in (True, False):
             x = leaf(1.0, 2.0)
-            y = Square.apply(x).sum()
+            y = Watched.apply(x).sum()
             with tg.set_grad_enabled(outside):
                 y.backward(create_graph=create_graph)
                 assert tg.is_grad_enabled() is outside

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from own_functions import Cube
 from surface_t0_t1 import T0, T1
 from surface_t2 import T2
 
@@ -29,18 +30,6 @@ class Net(nn.Module):
 class Four(nn.Module):
     def forward(self, a, b, c, d):
         return a + b + c + d
-
-
-class Cube(tg.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x * x * x
-
-    @staticmethod
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        return g * 3 * x * x
 
 
 class Pairs(Dataset):
