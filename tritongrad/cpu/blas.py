@@ -37,6 +37,7 @@ class Blas:
         self.set: Callable | None = None
         self.looked = False
         self.small_are_quick = False
+        self.batches: dict[np.dtype, Callable] = {}  # of products, shared among its threads
 
     def find(self) -> None:
         """Look for the two functions of OpenBLAS."""
@@ -57,7 +58,32 @@ class Blas:
                     if core is not None:
                         core.restype = ctypes.c_char_p
                         self.small_are_quick = core() in AS_THEY_LIE
+                    if name.endswith("64_"):  # its integers have 64 bits
+                        self._find_batches(file, name)
                     return
+
+    def _find_batches(self, file: str, name: str) -> None:
+        """Look for gemm_batch; these calls let go of the GIL."""
+        library = ctypes.CDLL(file)
+        for letter, dtype in (("s", np.float32), ("d", np.float64)):
+            called = name.replace("openblas_set_num_threads", f"cblas_{letter}gemm_batch")
+            function = getattr(library, called, None)
+            if function is not None:
+                pointer, number = ctypes.c_void_p, ctypes.c_int64
+                function.argtypes = [ctypes.c_int, *[pointer] * 13, number, pointer]
+                function.restype = None
+                self.batches[np.dtype(dtype)] = function
+
+    def has_batches(self, dtype: np.dtype) -> bool:
+        """Whether several products of this dtype can be given to BLAS's threads at once."""
+        if not self.looked:
+            with self.lock:
+                self.find()
+        return dtype in self.batches
+
+    def threads(self) -> int:
+        """How many threads BLAS would use now."""
+        return self.get() if self.get is not None else 1
 
     @property
     def direct(self) -> bool:

@@ -3,25 +3,23 @@
 Shapes and dtypes were checked by the declarations (ops/linalg.py).
 """
 
-import itertools
 import math
 
 import numpy as np
 
+from . import gemm
 from .blas import alone, blas
+from .gemm import DIRECT, FEW
 from .large import LARGE
 from .pool import empty
 from .team import cuts, team
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 TINY = 1 << 18  # products of numbers: below, OpenBLAS takes one thread by itself
-SHARED = 12_000_000  # from here the team, whose threads take 50 us to wake, is worth its while
-DIRECT = 1_000_000  # products of numbers up to which OpenBLAS takes matrices as they lie
+SHARED = 12_000_000  # from here the team is worth its while for a batch of small matrices
 NARROW = 1 << 15  # elements of a second matrix that stays in the cache from one part to the next
 CHAIN, PART = 128, 288  # products in one float32 sum: in all, and in each of several
 LONG = 1024  # products from which the parts in which BLAS adds them are many enough
-FEW = 1 << 17  # elements of parts that are kept at once
-STEP = 96  # rows and columns are cut at multiples: no element meets another inner loop
 EXACT = {4: 2**24, 8: 2**53}  # integers up to here are exact in a float of so many bytes
 
 
@@ -61,15 +59,14 @@ def multiply(input, other):
         if rows * cols < LARGE and work <= TINY and inner <= CHAIN:
             return input.dot(other)  # BLAS as in matmul, a third of its price for small ones
         out = empty((rows, cols), input.dtype)
+        if work > TINY and gemm.multiply(input, other, out, chains(rows, inner, cols, input.dtype)):
+            return out
         count = parts_of(rows, inner, cols, input.dtype)
         if work <= TINY:
             return product(input, other, out, count)
-        least = 2 * STEP * min(rows, cols) * (inner // count)
-        if work < SHARED or max(rows, cols) < 2 * STEP or least <= DIRECT:
-            if inner <= CHAIN and inner * cols <= NARROW and work > DIRECT:
-                return alone(multiply_by_rows, input, other, out)
-            return alone(product, input, other, out, count)
-        return alone(multiply_shared, input, other, out, count)
+        if inner <= CHAIN and inner * cols <= NARROW and work > DIRECT:
+            return alone(multiply_by_rows, input, other, out)
+        return alone(product, input, other, out, count)
     if other.ndim == 2 and input.ndim > 2 and input.flags.c_contiguous and input.size:
         flat = multiply(input.reshape(-1, input.shape[-1]), other)
         return flat.reshape(*input.shape[:-1], other.shape[1])
@@ -82,17 +79,23 @@ def multiply(input, other):
 
 
 def parts_of(rows, inner, cols, dtype):
-    """In how many parts the sums of a product are added up: what one chain would lose is too much.
+    """In how many parts the sums of a product are added up, small ones as BLAS is quickest."""
+    count = chains(rows, inner, cols, dtype)
+    direct = -(-rows * inner * cols // DIRECT)
+    small = count > 1 and blas.direct and direct * rows * cols <= FEW
+    return max(direct, count) if small else count
+
+
+def chains(rows, inner, cols, dtype):
+    """In how many parts the sums of a product have to be: what one chain would lose is too much.
 
     BLAS adds up to 384 products, or all of a small matrix, in one chain of float32 additions.
     """
+    if inner <= CHAIN or dtype is not FLOAT32:
+        return 1
     each = inner * cols
     averaged = inner >= LONG and rows * each > DIRECT and each > NARROW
-    if inner <= CHAIN or averaged or dtype is not FLOAT32:
-        return 1
-    count = least_parts(inner)
-    direct = -(-rows * each // DIRECT)
-    return max(direct, count) if blas.direct and direct * rows * cols <= FEW else count
+    return 1 if averaged else least_parts(inner)
 
 
 def least_parts(inner):
@@ -163,29 +166,6 @@ def multiply_by_rows(input, other, out):
     return out
 
 
-def multiply_shared(input, other, out, parts):
-    """out = input other, its rows or its columns shared among the threads of the team."""
-
-    def by_rows(i, j):
-        product(input[i:j], other, out[i:j], parts)
-
-    def by_columns(i, j):
-        product(input, other[:, i:j], out[:, i:j], parts)
-
-    if len(out) >= out.shape[1]:
-        team().run(by_rows, shares(len(out)))
-    else:
-        team().run(by_columns, shares(out.shape[1]))
-    return out
-
-
-def shares(n):
-    """[0, n) in one part a thread, each of 2 STEP at least and cut at multiples of STEP."""
-    count = min(team().n, n // (2 * STEP))
-    ends = [n // STEP * k // count * STEP for k in range(count)]
-    return list(itertools.pairwise([*ends, n]))
-
-
 def multiply_batches(input, other):
     """Products of two batches of as many matrices, shared among the threads of the team."""
     count, rows, inner = input.shape
@@ -194,6 +174,8 @@ def multiply_batches(input, other):
     if work <= TINY and inner <= CHAIN:
         return np.matmul(input, other)
     out = empty((count, rows, cols), input.dtype)
+    if gemm.multiply(input, other, out, chains(rows, inner, cols, input.dtype)):
+        return out
     parts = parts_of(rows, inner, cols, input.dtype)
 
     def part(i, j):

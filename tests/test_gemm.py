@@ -1,0 +1,136 @@
+"""Products shared among threads: the pieces, who computes them, and operands of any layout."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from forks import holds_in_a_child
+
+import tritongrad as tg
+from tritongrad.cpu import gemm, linalg
+from tritongrad.cpu.blas import blas
+
+SHAPES = [
+    (1, 64, 1000, 100),  # too narrow to cut: the parts of its sums are computed side by side
+    (1, 1000, 64, 100),
+    (1, 256, 784, 1024),
+    (1, 500, 300, 260),
+    (7, 130, 90, 110),
+    (3, 150, 700, 200),
+]
+
+
+def operands(count, rows, inner, cols, dtype=np.float32):
+    rng = np.random.default_rng(rows)
+    a, b = rng.standard_normal((count, rows, inner)), rng.standard_normal((count, inner, cols))
+    return (
+        (a.astype(dtype), b.astype(dtype))
+        if count > 1
+        else (a[0].astype(dtype), b[0].astype(dtype))
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pieces_cover_every_product_once_and_none_is_small(shape, threads):
+    count, rows, inner, cols = shape
+    parts = linalg.chains(rows, inner, cols, linalg.FLOAT32)
+    steps, apart = gemm.plan(*shape, parts, threads)
+    seen = np.zeros((count, rows, cols), int)
+    ends = set()
+    for piece in itertools.chain(*steps):
+        m, i, j, left, right, first, last = piece
+        assert (j - i) * (right - left) * (last - first) > gemm.DIRECT
+        seen[0 if apart else m, i:j, left:right] += last - first
+        ends.add((first, last))
+    assert (seen == inner).all()
+    assert len(ends) == parts
+    assert parts == 1 or max(j - i for i, j in ends) <= linalg.PART
+
+
+def test_small_products_are_left_to_one_thread():
+    assert gemm.plan(1, 100, 100, 100, 1, 4) is None
+    assert gemm.plan(20, 90, 100, 100, 1, 4) is None
+    assert gemm.plan(1, 150, 140, 150, 2, 4) is not None
+    assert gemm.plan(1, 120, 130, 120, 2, 4) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_team_and_blas_give_the_same_bits(shape, dtype, monkeypatch):
+    a, b = operands(*shape, dtype)
+    if not blas.has_batches(a.dtype):
+        pytest.skip("this NumPy has no OpenBLAS with gemm_batch")
+    found = linalg.multiply(a, b)
+    monkeypatch.setattr(blas, "threads", lambda: 1)
+    assert linalg.multiply(a, b).tobytes() == found.tobytes()
+    want = a.astype(np.float64) @ b.astype(np.float64)
+    np.testing.assert_allclose(found, want, atol=1e-3 if dtype is np.float32 else 1e-10)
+
+
+def test_without_gemm_batch_the_team_takes_large_products(monkeypatch):
+    monkeypatch.setattr(blas, "batches", {})
+    monkeypatch.setattr(blas, "threads", lambda: pytest.fail("nobody asks"))
+    for shape in SHAPES:
+        a, b = operands(*shape)
+        np.testing.assert_allclose(linalg.multiply(a, b), a @ b, atol=1e-3)
+
+
+LAYOUTS = {
+    "transposed": lambda x: np.ascontiguousarray(x.T).T,
+    "part of a wider one": lambda x: np.pad(x, ((3, 2), (1, 5)))[3:-2, 1:-5],
+    "part of one transposed": lambda x: np.pad(x.T, ((3, 2), (1, 5)))[3:-2, 1:-5].T,
+    "every other column": lambda x: np.repeat(x, 2, 1)[:, ::2],
+    "backwards": lambda x: np.ascontiguousarray(x[::-1])[::-1],
+    "one row again and again": lambda x: np.broadcast_to(x[:1], x.shape),
+    "one column again and again": lambda x: np.broadcast_to(x[:, :1], x.shape),
+}
+
+
+@pytest.mark.parametrize("shape", [(64, 1000, 100), (600, 64, 300)])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_operands_of_any_layout(name, shape):
+    a, b = operands(1, *shape)
+    for left, right in [(LAYOUTS[name](a), b), (a, LAYOUTS[name](b))]:
+        np.testing.assert_allclose(linalg.multiply(left, right), left @ right, atol=1e-3)
+
+
+def test_infinities_and_nans_of_the_memory_used_again_do_not_matter(monkeypatch):
+    made = []
+
+    def full_of_nan(shape, dtype):
+        made.append(shape)
+        return np.full(shape, np.nan, dtype)
+
+    for module in (gemm, linalg):
+        monkeypatch.setattr(module, "empty", full_of_nan)
+    for shape in SHAPES:
+        assert np.isfinite(linalg.multiply(*operands(*shape))).all()
+    assert made
+
+
+def test_threads_multiply_at_the_same_time():
+    from test_threads import run
+
+    cases = [operands(*shape) for shape in SHAPES]
+    want = [linalg.multiply(*case).tobytes() for case in cases]
+    found = {}
+
+    def work(k):
+        found[k] = [linalg.multiply(*case).tobytes() for case in cases * 5]
+
+    run(4, work)
+    assert all(found[k] == want * 5 for k in range(4))
+
+
+def test_a_child_of_fork_multiplies_too():
+    a, b = operands(*SHAPES[1])
+    want = linalg.multiply(a, b).tobytes()
+    assert holds_in_a_child(lambda: linalg.multiply(a, b).tobytes() == want, 20)
+
+
+def test_a_product_of_a_matrix_and_its_own_transpose():
+    x = tg.randn(700, 300, generator=tg.Generator().manual_seed(0))
+    np.testing.assert_allclose((x @ x.t()).numpy(), x.numpy() @ x.numpy().T, atol=1e-3)

@@ -1,0 +1,188 @@
+"""Large matrix products in pieces that threads of OpenBLAS share, or those of the team.
+
+OpenBLAS's threads look for work without the interpreter's lock and without sleeping, so that a
+product of a hundred microseconds is worth a second one. Its own ways of sharing a product change
+the result's bits with the number of threads; here each piece is one thread's, by gemm_batch:
+rows and columns are cut at multiples of STEP, where no element meets another inner loop.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import struct
+from collections.abc import Callable
+from operator import mul
+from typing import NamedTuple
+
+import numpy as np
+
+from .blas import alone, blas
+from .pool import empty
+from .team import get_num_threads, team
+
+Array = np.ndarray
+STEP = 96  # rows and columns are cut at multiples, two of them apart at least
+# Products of numbers up to which OpenBLAS takes matrices as they lie, by other inner loops, which
+# gemm_batch calls at a wrong address before its pull request 5980: every piece has more.
+DIRECT = 1_000_000
+SHARED = 3_000_000  # ... in a product that is worth a second thread of OpenBLAS's
+WAKING = 12_000_000  # ... or one of the team's, which takes 50 us to wake
+FEW = 1 << 17  # elements of parts that are kept at once
+ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
+
+
+class Piece(NamedTuple):
+    """out[i:j, left:right] of matrix m of a batch, from columns [first, last) of the input."""
+
+    m: int
+    i: int
+    j: int
+    left: int
+    right: int
+    first: int
+    last: int
+
+
+Steps = tuple[tuple[Piece, ...], ...]  # pieces at the same time, then the ones that add to them
+
+
+def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
+    """out = input other, for matrices or batches of them, if they are large enough to share.
+
+    Sums are in so many parts. False: nothing was done; that depends on shape and dtype alone.
+    """
+    rows, inner, cols = *input.shape[-2:], other.shape[-1]
+    count = len(input) if input.ndim == 3 else 1
+    batches = blas.has_batches(out.dtype)
+    if count * rows * inner * cols < (SHARED if batches else WAKING):
+        return False
+    found = plan(count, rows, inner, cols, parts, get_num_threads())
+    if found is None:
+        return False
+    steps, apart = found
+    target = empty((parts, rows, cols), out.dtype) if apart else out
+    input, other = as_blas_takes_it(input), as_blas_takes_it(other)
+    if batches and blas.threads() > 1:
+        by_blas(input, other, target, steps)
+    else:
+        alone(by_team, input, other, target, steps)
+    if apart:
+        np.add.reduce(target, 0, out=out)
+    return True
+
+
+@functools.lru_cache(maxsize=512)
+def plan(
+    count: int, rows: int, inner: int, cols: int, parts: int, threads: int
+) -> tuple[Steps, bool] | None:
+    """The pieces, and whether the parts of the sums have memory of their own; None: too small."""
+    length = -(-inner // parts)
+    spans = list(itertools.pairwise([*range(0, inner, length), inner]))
+    least = spans[-1][1] - spans[-1][0]  # the last is the shortest
+    if count > 1:
+        if rows * cols * least <= DIRECT:
+            return None
+        places = [(m, 0, rows, 0, cols) for m in range(count)]
+    else:
+        n, across = max(rows, cols), min(rows, cols)
+        units = max(DIRECT // (STEP * across * least) + 1, 2)  # in a piece, at least
+        most = n // STEP // units
+        if most < 2:
+            if len(spans) == 1 or rows * cols * least <= DIRECT or parts * rows * cols > FEW:
+                return None
+            return (tuple(Piece(k, 0, rows, 0, cols, *s) for k, s in enumerate(spans)),), True
+        cuts = shares(n, min(most, threads))
+        places = [(0, i, j, 0, cols) if n == rows else (0, 0, rows, i, j) for i, j in cuts]
+    return tuple(tuple(Piece(*place, *span) for place in places) for span in spans), False
+
+
+def shares(n: int, count: int) -> list[tuple[int, int]]:
+    """[0, n) in so many parts, cut at multiples of STEP."""
+    ends = [n // STEP * k // count * STEP for k in range(count)]
+    return list(itertools.pairwise([*ends, n]))
+
+
+def as_blas_takes_it(x: Array) -> Array:
+    """x, or a copy if neither its rows nor its columns are runs of memory that do not overlap."""
+    rows, cols = x.shape[-2:]
+    across, along = x.strides[-2:]
+    if along == x.itemsize and across >= cols * along and across % along == 0:
+        return x
+    if across == x.itemsize and along >= rows * across and along % across == 0:
+        return x
+    return np.ascontiguousarray(x)
+
+
+def by_team(input: Array, other: Array, out: Array, steps: Steps) -> None:
+    """Do the pieces; alone() around it."""
+
+    def work(number: int) -> None:
+        for step in steps:
+            m, i, j, left, right, first, last = step[number]
+            a, b, c = (x[m] if x.ndim == 3 else x for x in (input, other, out))
+            a, b, c = a[i:j, first:last], b[first:last, left:right], c[i:j, left:right]
+            if step is steps[0]:
+                np.matmul(a, b, out=c)
+            else:
+                np.add(c, np.matmul(a, b), out=c)
+
+    team().run(work, [(number,) for number in range(len(steps[0]))])
+
+
+def by_blas(input: Array, other: Array, out: Array, steps: Steps) -> None:
+    """Do the pieces, each of them in one of OpenBLAS's threads."""
+    strides = input.strides, other.strides, out.strides
+    addresses = [x.ctypes.data for x in (input, other, out)]
+    for number, step in enumerate(steps):
+        arguments = prepared(step, strides, out.itemsize, number > 0)
+        blas.batches[out.dtype](*arguments(addresses))
+
+
+@functools.lru_cache(maxsize=512)
+def prepared(step: tuple, strides: tuple, itemsize: int, add: bool) -> Callable:
+    """A function that makes the arguments of gemm_batch, of which only addresses are missing."""
+    count = len(step)
+    pointers = struct.Struct(f"{count}q")
+    numbers = struct.Struct(f"{count}{'f' if itemsize == 4 else 'd'}").pack
+    (turn_a, lda), (turn_b, ldb), (_, ldc) = [layout(s, itemsize) for s in strides]
+    turns = [struct.pack(f"{count}i", *[turn] * count) for turn in (turn_a, turn_b)]
+    leading = [pointers.pack(*[step] * count) for step in (lda, ldb, ldc)]
+    sizes = [
+        pointers.pack(*each)
+        for each in zip(
+            *[(p.j - p.i, p.right - p.left, p.last - p.first) for p in step], strict=True
+        )
+    ]
+    ones, factor = numbers(*[1.0] * count), numbers(*[float(add)] * count)
+    offsets = [
+        [sum(map(mul, s, where[-len(s) :])) for where in places]
+        for s, places in zip(
+            strides,
+            (
+                [(p.m, p.i, p.first) for p in step],
+                [(p.m, p.first, p.left) for p in step],
+                [(p.m, p.i, p.left) for p in step],
+            ),
+            strict=True,
+        )
+    ]
+    groups = pointers.pack(*[1] * count)
+
+    def arguments(addresses: list[int]) -> tuple:
+        a, b, c = [
+            pointers.pack(*[start + offset for offset in each])
+            for start, each in zip(addresses, offsets, strict=True)
+        ]
+        lda, ldb, ldc = leading
+        return (ROW_MAJOR, *turns, *sizes, ones, a, lda, b, ldb, factor, c, ldc, count, groups)
+
+    return arguments
+
+
+def layout(strides: tuple, itemsize: int) -> tuple[int, int]:
+    """For BLAS: whether a matrix lies transposed, and the elements from one run to the next."""
+    across, along = strides[-2:]
+    if along == itemsize:
+        return AS_IT_IS, across // itemsize
+    return TRANSPOSED, along // itemsize
