@@ -175,3 +175,13 @@ def test_grad_can_be_assigned_if_it_fits():
             x.grad = wrong
     with pytest.raises(TypeError, match="Tensor or None"):
         x.grad = 3.0
+
+
+def test_grad_takes_arguments_in_the_places_that_they_have_in_pytorch():
+    x = tg.tensor([2.0], requires_grad=True)
+    unused = tg.ones(1, requires_grad=True)
+    g = tg.autograd.grad(x**2, (x, unused), tg.ones(1), True, True, True, True)
+    assert g[0].tolist() == [4.0] and g[1] is None
+    with pytest.warns(FutureWarning, match="only_inputs=False is ignored"):
+        (g,) = tg.autograd.grad(x**2, x, only_inputs=False)
+    assert g.tolist() == [4.0] and x.grad is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -108,14 +109,17 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     materialize_grads: bool = False,
 ) -> tuple:
     """The gradients of outputs with respect to inputs, without touching any `grad`.
 
     An input that the outputs do not depend on is an error, unless `allow_unused` (its gradient is
-    None) or `materialize_grads` (it is zeros).
+    None) or `materialize_grads` (it is zeros). `only_inputs` is left over from an older PyTorch.
     """
+    if not only_inputs:
+        warnings.warn("grad: only_inputs=False is ignored: use backward()", FutureWarning, 2)
     outputs = (outputs,) if isinstance(outputs, Variable) else tuple(outputs)
     inputs = (inputs,) if isinstance(inputs, Variable) else tuple(inputs)
     if materialize_grads and allow_unused is False:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from tritongrad.autograd.modes import is_grad_enabled
 from tritongrad.autograd.variable import Variable
 from tritongrad.front import of_tensors
 from tritongrad.ops import activation as _activation
@@ -16,12 +18,14 @@ from tritongrad.ops.elementwise import where
 __all__ = ["logsigmoid", "sigmoid", "tanh"]
 
 
-def _written(input: Any, result: Any, inplace: bool) -> Any:
+def _written(curve: Callable, input: Any, inplace: bool) -> Any:
+    """curve(input), which with inplace=True also replaces the values of input."""
     if not inplace:
-        return result
+        return curve(input)
     if not isinstance(input, Variable):
         raise TypeError(f"inplace=True: 'input' must be a Tensor, got {type(input).__name__}")
-    return input.copy_(result)
+    # The gradient of a curve may need the values that are about to go.
+    return input.copy_(curve(input.clone() if is_grad_enabled() else input))
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
@@ -37,7 +41,7 @@ def relu_(input: Any) -> Any:
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """x where x > 0, else negative_slope * x."""
-    return _written(input, _activation.leaky_relu(input, negative_slope), inplace)
+    return _written(lambda x: _activation.leaky_relu(x, negative_slope), input, inplace)
 
 
 @of_tensors
@@ -50,28 +54,28 @@ def prelu(input: Any, weight: Any) -> Any:
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x where x > 0, else alpha * (e ** x - 1)."""
-    return _written(input, _activation.elu(input, alpha), inplace)
+    return _written(lambda x: _activation.elu(x, alpha), input, inplace)
 
 
 def selu(input: Any, inplace: bool = False) -> Any:
     """1.0507 elu(x, 1.6733), which keeps means at 0 and variances at 1."""
-    result = _activation.elu(input, 1.6732632423543772) * 1.0507009873554805
-    return _written(input, result, inplace)
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    return _written(lambda x: _activation.elu(x, alpha) * scale, input, inplace)
 
 
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x where x > 0, else alpha * (e ** (x / alpha) - 1)."""
-    return _written(input, _activation.elu(input / alpha) * alpha, inplace)
+    return _written(lambda x: _activation.elu(x / alpha) * alpha, input, inplace)
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
     """x * sigmoid(x)"""
-    return _written(input, _activation.silu(input), inplace)
+    return _written(_activation.silu, input, inplace)
 
 
 def mish(input: Any, inplace: bool = False) -> Any:
     """x * tanh(softplus(x))"""
-    return _written(input, input * _activation.softplus(input).tanh(), inplace)
+    return _written(lambda x: x * _activation.softplus(x).tanh(), input, inplace)
 
 
 def gelu(input: Any, approximate: str = "none") -> Any:
@@ -90,7 +94,7 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 @of_tensors
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
     """x, no smaller than min_val and no larger than max_val."""
-    return _written(input, input.clamp(min_val, max_val), inplace)
+    return _written(lambda x: x.clamp(min_val, max_val), input, inplace)
 
 
 @of_tensors
@@ -101,17 +105,17 @@ def relu6(input: Any, inplace: bool = False) -> Any:
 
 def hardsigmoid(input: Any, inplace: bool = False) -> Any:
     """(x + 3) / 6, no smaller than 0 and no larger than 1."""
-    return _written(input, relu6(input + 3) / 6, inplace)
+    return _written(lambda x: relu6(x + 3) / 6, input, inplace)
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """x * hardsigmoid(x)"""
-    return _written(input, input * relu6(input + 3) / 6, inplace)
+    return _written(lambda x: x * relu6(x + 3) / 6, input, inplace)
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """x where x > threshold, else value."""
-    return _written(input, where(input > threshold, input, value), inplace)
+    return _written(lambda x: where(x > threshold, x, value), input, inplace)
 
 
 @of_tensors
