@@ -17,7 +17,7 @@ GROUPS = {
     "steps": "training steps",
     "large": "passes over 4096x4096 float32 (64 MiB)",
     "middle": "passes over 1024x1024 float32 (4 MiB)",
-    "fast": "the same 4 MiB with the extra [fast]",
+    "fast": "with the extra [fast]: passes over 4 MiB, sums of 64 MiB, layers",
     "products": "matrix products",
     "layers": "layers, forward and backward",
     "processes": "whole processes",
@@ -174,10 +174,17 @@ def pass_rows() -> list[Row]:
 
 
 def fast_rows() -> list[Row]:
-    """The passes over 4 MiB that have a goal, by the extra's loops."""
-    found = [row for row in pass_rows() if row.group == "middle" and row.goals]
+    """What the extra's loops do: passes over 4 MiB, sums of both sizes, two of the layers."""
+    passes = pass_rows()
+    found = [row for row in passes if row.group == "middle" and row.goals]
     for row in found:
-        row.group, row.ours, row.goals = "fast", FAST, {"torch": WITH_FAST}
+        row.goals = {"torch": WITH_FAST}
+    sums = [row for row in passes if row.name.startswith("sum")]
+    for row in sums:
+        row.name += ", 64 MiB" if row.group == "large" else ", 4 MiB"
+    found += [*sums, *(row for row in layer_rows() if row.unit in ("layer_norm", "cross_entropy"))]
+    for row in found:
+        row.group, row.ours = "fast", FAST
     return found
 
 
@@ -223,7 +230,7 @@ class Rates:
 
     def floor(self, row: Row) -> float | None:
         """The least seconds of a row's bytes and operations; small arrays stay in a cache."""
-        copied = self.large if row.group == "large" else self.middle
+        copied = self.large if row.unit.endswith("/large") else self.middle
         parts = [(row.bytes, copied), (row.flop, self.flop)]
         known = [amount / rate for amount, rate in parts if amount and rate]
         return max(known, default=None)

@@ -115,21 +115,36 @@ class Fast:
     def _at_exit(self) -> None:
         self.team.stop()
 
+    def ready(self, size: int) -> bool:
+        """Whether there may be a loop for an operation on so many elements; it counts."""
+        if self.off or size < LEAST:
+            return False
+        if self.team is None:
+            self.left -= size >= COUNTED
+            return self.left <= 0 and self.load()
+        return True
+
     def address(self, kernel: Callable, form: Any, dtype: np.dtype) -> int:
         """Of the loop for a kernel and such operands, compiled and compared on first use."""
-        known = self.addresses.get((kernel, form, dtype))
-        if known is not None or (kernel, form) not in self.names:
-            return known or 0
-        if not self.lock.acquire(blocking=False):  # another thread compiles: without, this time
+        key = kernel, form, dtype
+        if key in self.addresses or (kernel, form) not in self.names:
+            return self.addresses.get(key, 0)
+        return self.find(key, lambda: self._compared(self.names[kernel, form], *key))
+
+    def find(self, key: tuple, make: Callable[[], int]) -> int:
+        """What make() gives, once; 0 where it fails, and for now while another thread compiles."""
+        if key in self.addresses:
+            return self.addresses[key]
+        if not self.lock.acquire(blocking=False):
             return 0
         found = 0
         try:
-            found = self._compared(self.names[kernel, form], kernel, form, dtype)
+            found = make()
         except Exception as error:  # a file of numba's that another version or a full disk spoilt
             warn(error)
         finally:
             self.lock.release()
-        self.addresses[kernel, form, dtype] = found
+        self.addresses[key] = found
         return found
 
     def _compared(self, name: str, kernel: Callable, form: Any, dtype: np.dtype) -> int:

@@ -42,7 +42,6 @@ SIZE = 320
 RESTING, LOOKING, FINISHED, BLOCKS = LEAVE // 8, AWAKE // 8, DONE // 8, JOB // 8 + 7
 FIELD = 20
 MOST = (1 << FIELD) - 1  # blocks of a job
-LARGEST = MOST * BLOCK  # elements of a job whose blocks are of that size
 WAIT = 20_000  # looks at the last blocks of helpers before the caller lets other threads run
 DATA = object.__basicsize__  # where an array keeps the address of its memory
 
@@ -204,20 +203,33 @@ class Team:
         serve(self.box, 2000)
         self.looks = int(2000 * LINGER / (time.perf_counter() - begin)) + 1
 
-    def run(self, loop: int, out: np.ndarray, a: Any, b: Any = None, c: Any = None) -> None:
-        """loop(out, a, b, c) over all elements of `out`, shared if that pays."""
-        n = out.size
+    def run(
+        self,
+        loop: int,
+        out: np.ndarray,
+        a: Any,
+        b: Any = None,
+        c: Any = None,
+        n: int = 0,
+        each: int = 1,
+    ) -> None:
+        """loop(out, a, b, c) over all elements of `out`, shared if that pays.
+
+        Or over n parts, of which each is so many elements' work.
+        """
+        n = n or out.size
+        block = max(BLOCK // each, 1)
         ids = id(out), id(a), 0 if b is None else id(b), 0 if c is None else id(c)
         helpers = self.most if self.most < get_num_threads() else get_num_threads() - 1
-        if n < SHARED or not helpers or not self.busy.acquire(False):
-            post(self.box, loop, *ids, n, BLOCK, 0)
+        if n * each < SHARED or not helpers or not self.busy.acquire(False):
+            post(self.box, loop, *ids, n, block, 0)
             return
         words = self.words
         try:
             words[RESTING] = 0
-            if n >= WAKING and words[LOOKING] < helpers:
+            if n * each >= WAKING and words[LOOKING] < helpers:
                 self._wake(helpers)
-            left = post(self.box, loop, *ids, n, BLOCK if n < LARGEST else -(-n // MOST), 1)
+            left = post(self.box, loop, *ids, n, max(block, -(-n // MOST)), 1)
         except BaseException:
             left = 1
             raise

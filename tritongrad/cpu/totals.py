@@ -16,6 +16,7 @@ import numpy as np
 
 from tritongrad.dtype import FLOAT32, FLOAT64
 
+from . import fast_rows
 from .large import SPLIT
 from .pool import empty
 from .team import cuts, team
@@ -114,6 +115,16 @@ def _sum_rows(x: Array, paired: bool) -> Array:
     if x.size <= BLOCK and half <= PIECE and not paired:
         return add(x.astype(FLOAT64, "C", copy=False), -1)
     parts = np.empty((rows, max(-(-half // PIECE), 1)), FLOAT64)
+    if not fast_rows.rows(parts, x, half):
+        row_parts(parts, x, half)
+    found = add(parts, -1) if parts.shape[1] > 1 else parts[:, 0]
+    return found + x[:, -1] if paired and n % 2 else found
+
+
+def row_parts(parts: Array, x: Array, half: int) -> None:
+    """The sum of each piece of each row: of its pairs, if half a row is told from all of it."""
+    rows, n = x.shape
+    paired = half < n
     spans = _spans(half, PIECE, BLOCK)
     longest = max((j - i for i, j in spans), default=0)
     step = min(max(BLOCK // max(longest, 1), 1), rows)
@@ -127,8 +138,6 @@ def _sum_rows(x: Array, paired: bool) -> Array:
             add(wide.reshape(*into.shape, min(j - i, PIECE)), 2, None, into)
 
     share(x.size, tasks, work)
-    found = add(parts, -1) if parts.shape[1] > 1 else parts[:, 0]
-    return found + x[:, -1] if paired and n % 2 else found
 
 
 def _spans(n: int, group: int, most: int) -> list[tuple[int, int]]:
@@ -156,6 +165,16 @@ def _sum_columns(x: Array, paired: bool) -> Array:
         return add(x.astype(FLOAT64, "C", copy=False), 1)
     groups = max(-(-half // GROUP), 1)
     parts = np.empty((outer, groups, inner), FLOAT64)
+    if not fast_rows.columns(parts, x, half):
+        column_parts(parts, x, half)
+    found = add(parts, 1) if groups > 1 else parts[:, 0]
+    return found + x[:, -1] if paired and n % 2 else found
+
+
+def column_parts(parts: Array, x: Array, half: int) -> None:
+    """The sum of each group of rows: of their pairs, if half of them is told from all."""
+    outer, n, inner = x.shape
+    paired = half < n
     tasks, most = _tiles(outer, half, inner)
 
     def work(tasks: Sequence[tuple]) -> None:
@@ -168,8 +187,6 @@ def _sum_columns(x: Array, paired: bool) -> Array:
             add(wide.reshape(shape), 2, None, into)
 
     share(x.size, tasks, work)
-    found = add(parts, 1) if groups > 1 else parts[:, 0]
-    return found + x[:, -1] if paired and n % 2 else found
 
 
 def _tiles(outer: int, n: int, inner: int) -> tuple[list[tuple], int]:

@@ -1,0 +1,104 @@
+"""Sums of rows and columns by the extra [fast]: the loops of compiled_rows.py, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tritongrad.dtype import FLOAT32, FLOAT64, INT64
+
+from .fast import fast
+
+Array = np.ndarray
+STRIP = 1 << 11  # columns at a time: their sums stay in the first cache
+LENGTHS = (1, 7, 8, 9, 64, 65, 128, 137, 300, 512, 1023, 2048 + 64)  # NumPy cuts each in its way
+
+
+def rows(parts: Array, x: Array, half: int) -> bool:
+    """totals.row_parts by a compiled loop, if there is one."""
+    found = _usable(x) and address("rows", x.dtype)
+    if found:
+        _rows(found, parts, x, half)
+    return bool(found)
+
+
+def _rows(loop: int, parts: Array, x: Array, half: int) -> None:
+    from .totals import PIECE
+
+    n, pieces = x.shape[1], parts.shape[1]
+    words = np.array((n, half, PIECE, half if half < n else 0, pieces), INT64)
+    fast.team.run(loop, parts, x, words, each=max(x.size // parts.size, 1))
+
+
+def columns(parts: Array, x: Array, half: int) -> bool:
+    """totals.column_parts by a compiled loop, if there is one."""
+    found = _usable(x) and address("columns", x.dtype)
+    if found:
+        _columns(found, parts, x, half)
+    return bool(found)
+
+
+def _columns(loop: int, parts: Array, x: Array, half: int) -> None:
+    from .totals import GROUP
+
+    (_, n, inner), groups = x.shape, parts.shape[1]
+    strips = -(-inner // STRIP)
+    gap = half * inner if half < n else 0
+    words = np.array((n, half, GROUP, gap, groups, inner, STRIP, strips), INT64)
+    count = parts.size // inner * strips
+    fast.team.run(loop, parts, x, words, n=count, each=max(x.size // count, 1))
+
+
+LOOPS: dict[str, Callable] = {"rows": _rows, "columns": _columns}
+
+
+def _usable(x: Array) -> bool:
+    """Whether there may be a loop for such a matrix."""
+    kind = x.dtype is FLOAT32 or x.dtype is FLOAT64
+    return kind and x.flags.c_contiguous and fast.ready(x.size)
+
+
+def address(name: str, dtype: np.dtype) -> int:
+    """Of the loop of this name, compiled and compared on first use; 0: NumPy has to do it."""
+    key = name, dtype
+    return fast.addresses.get(key) or fast.find(key, lambda: _compared(name, dtype))
+
+
+def _compared(name: str, dtype: np.dtype) -> int:
+    from . import totals
+    from .compiled_rows import compiled
+
+    loop = compiled(name, dtype.name)
+    fast.kept.append(loop)
+    numpys: Callable = {"rows": totals.row_parts, "columns": totals.column_parts}[name]
+    for x, half, shape in _trials(name, dtype):
+        found, want = np.empty(shape), np.empty(shape)
+        LOOPS[name](loop.address, found, x, half)
+        with np.errstate(all="ignore"):
+            numpys(want, x, half)
+        for sums in (found, want):
+            sums[np.isnan(sums)] = np.nan  # which of several nans it is, nobody promises
+        if found.tobytes() != want.tobytes():
+            return 0
+    return loop.address
+
+
+def _trials(name: str, dtype: np.dtype) -> Iterator[tuple[Array, int, tuple]]:
+    """Three rows of numbers or more, how many of a row are summed, and the shape of the parts."""
+    from .totals import GROUP, PIECE
+
+    random = np.random.default_rng(0)
+    for n in (*LENGTHS, PIECE + 513) if name == "rows" else LENGTHS:
+        x = random.standard_normal((3, n)) * 10.0 ** random.integers(-3, 4, (3, n))
+        x[2] = -0.0
+        if n == 300:
+            x[0, 5], x[1, 7:9] = np.nan, (np.inf, -np.inf)
+        x = x.astype(dtype)
+        for half in {n, n // 2} - {0} if dtype is FLOAT32 else {n}:
+            if name == "rows":
+                yield x, half, (3, -(-half // PIECE))
+                continue
+            for inner in (2, 3, 21):
+                scales = np.arange(1, inner + 1, dtype=dtype)
+                yield x[:, :, None] * scales, half, (3, -(-half // GROUP), inner)
