@@ -15,11 +15,11 @@ from .team import cuts, pieces, team
 
 BOOL = np.dtype(bool)
 LARGE = 1 << 14  # elements from which results come from the pool
-SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
-CHEAP = 1 << 19  # ... for a ufunc that does little more than move memory
+SPLIT = 1 << 19  # elements from which a second thread pays for its wake-up
 BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay in L2
 WIDE = 1 << 17  # ... of one that keeps them in its result
 WHOLE = 1 << 62  # ... of one without any: threads meet less often at the interpreter's lock
+BUFFER = 512  # elements of NumPy's buffers where rows are longer: it then reads them as they lie
 ROW = 1 << 14  # elements of a row full of one number; much shorter ones NumPy copies first
 AHEAD = 6  # blocks that a kernel which moves memory does while a helper wakes
 MOVERS = frozenset(
@@ -50,7 +50,7 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     n = math.prod(shape)
     ufunc = isinstance(kernel, np.ufunc)
     slow = slow_with_number(kernel, arrays)
-    shared = n >= (CHEAP if kernel in MOVERS else SPLIT)
+    shared = n >= SPLIT
     if ufunc and not slow and not shared:
         return kernel(*arrays, out=empty(shape, _type_of(kernel, arrays)))
     flat = [a.reshape(-1) if a.ndim else a for a in arrays]
@@ -146,13 +146,25 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
 
     def work(i: int, j: int) -> None:
         parts = [a[i:j] if has_all else a for a, has_all in zip(arrays, whole, strict=True)]
-        kernel(*parts, out=out[i:j])
+        repeat(kernel, parts, out[i:j])
 
     if out.size < SPLIT or shape[0] < 2:
-        kernel(*arrays, out=out)
+        repeat(kernel, arrays, out)
     else:
         team().run(work, cuts(shape[0], 1))
     return out
+
+
+def repeat(kernel: Any, arrays: Sequence[np.ndarray], out: np.ndarray) -> None:
+    """kernel(*arrays, out=out), where some of the arrays are repeated along dims of others."""
+    if not out.ndim or out.shape[-1] < BUFFER:
+        kernel(*arrays, out=out)
+        return
+    before = np.setbufsize(BUFFER)  # of this thread
+    try:
+        kernel(*arrays, out=out)
+    finally:
+        np.setbufsize(before)
 
 
 def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
@@ -164,8 +176,8 @@ def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
         and fast.run(kernel, (target, other), inplace=True) is not None
     ):
         return
-    if target.size < CHEAP or not apart or _common_shape((target, other)) is None:
-        kernel(target, other, out=target)  # where they overlap, NumPy takes a copy
+    if target.size < SPLIT or not apart or _common_shape((target, other)) is None:
+        repeat(kernel, (target, other), target)  # where they overlap, NumPy takes a copy
         return
     a = target.reshape(-1)
     b = other.reshape(-1) if other.ndim else other

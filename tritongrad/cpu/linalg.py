@@ -10,7 +10,7 @@ import numpy as np
 from . import gemm
 from .blas import alone, blas
 from .gemm import DIRECT, FEW
-from .large import LARGE
+from .large import LARGE, repeat
 from .pool import empty
 from .team import cuts, team
 
@@ -48,7 +48,9 @@ def matmul(input, other, precision="highest"):
 def linear(input, weight, bias=None, precision="highest"):
     """Product of the last dim and the transpose of a matrix, plus a row."""
     out = matmul(input, weight.T)
-    return out if bias is None else np.add(out, bias, out=out)
+    if bias is not None:
+        repeat(np.add, (out, bias), out)
+    return out
 
 
 def multiply(input, other):
