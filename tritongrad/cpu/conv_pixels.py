@@ -21,6 +21,8 @@ from .team import cuts, team
 BLOCK = 1 << 19  # elements of patches made at a time: with their products they stay in L2
 SPLIT = 4e6  # floating point operations from which a second thread pays for its wake-up
 PARTS = 4  # at least so many jobs, for as many threads; the sums of a weight's gradient
+ALIAS = 2048  # bytes: planes that are a multiple apart meet few sets of the first cache
+RUN = 128  # pixels that are turned at a time: their lines of memory stay there
 CHANNELS = 8  # from here a pixel's channels are a run worth copying
 
 Job = tuple[int, int, int, int]  # images from, to, and lines of the result from, to
@@ -86,7 +88,7 @@ class Patches:
             self.first = first
             (height, width), (above, left) = plan.shape, plan.padding
             inside = self.padded[: last - first, above : above + height, left : left + width]
-            inside[...] = self.x[first:last].transpose(0, 2, 3, 1)
+            inside[...] = apart(self.x[first:last]).transpose(0, 2, 3, 1)
         image, line, pixel, one = self.padded.strides
         steps = [line * plan.stride[0], pixel * plan.stride[1]]
         taps = [line * plan.dilation[0], pixel * plan.dilation[1]]
@@ -97,6 +99,25 @@ class Patches:
         patches = self.memory[: source.size].reshape(shape)
         np.copyto(patches, source)
         return patches.reshape(-1, plan.depth)
+
+
+def apart(x: np.ndarray) -> np.ndarray:
+    """x, or a copy whose planes lie so that reading one pixel of each does not empty the cache."""
+    count, channels, height, width = x.shape
+    if x.strides[1] % ALIAS or channels < CHANNELS:
+        return x
+    whole = height * width
+    rows = empty((count, channels, whole + 64 // x.itemsize), x.dtype)[:, :, :whole]
+    planes = rows.reshape(x.shape)
+    np.copyto(planes, x)
+    return planes
+
+
+def turn(source: np.ndarray, target: np.ndarray) -> None:
+    """target[...] = source, some lines at a time."""
+    step = max(RUN // source.shape[3], 1)
+    for line in range(0, source.shape[2], step):
+        target[:, :, line : line + step] = source[:, :, line : line + step]
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair, dilation: Pair) -> np.ndarray:
@@ -113,7 +134,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair, dilation: 
             first, last, top, bottom = job
             made = multiply(patches.of(job), weight)
             made = made.reshape(last - first, bottom - top, plan.size[1], filters)
-            out[first:last, :, top:bottom] = made.transpose(0, 3, 1, 2)
+            turn(made.transpose(0, 3, 1, 2), out[first:last, :, top:bottom])
 
     share(work, len(plan.jobs), plan.flop)
     return out
