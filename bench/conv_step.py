@@ -23,6 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import tritongrad as tg
+from bench.worker import rest
 from tritongrad.progress import track
 
 SECONDS = 0.05  # a timing repeats its work until it takes so long
@@ -172,6 +173,7 @@ def measure(libs: dict[str, Any], make: Callable, rounds: int, title: str) -> di
     for _ in track(range(rounds), title):
         for name, run in runs.items():
             found[name].append(seconds(run, times[name]))
+            rest()
     return found
 
 

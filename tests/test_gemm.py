@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import numpy as np
 import pytest
 from forks import holds_in_a_child
 
 import tritongrad as tg
-from tritongrad.cpu import gemm, linalg
+from tritongrad.cpu import gemm, linalg, team
 from tritongrad.cpu.blas import blas
 
 SHAPES = [
@@ -37,7 +38,9 @@ def operands(count, rows, inner, cols, dtype=np.float32):
 def test_pieces_cover_every_product_once_and_none_is_small(shape, threads):
     count, rows, inner, cols = shape
     parts = linalg.chains(rows, inner, cols, linalg.FLOAT32)
-    steps, apart = gemm.plan(*shape, parts, threads)
+    planned = gemm.plan(*shape, parts, threads)
+    assert planned is not None
+    steps, apart = planned
     seen = np.zeros((count, rows, cols), int)
     ends = set()
     for piece in itertools.chain(*steps):
@@ -134,3 +137,28 @@ def test_a_child_of_fork_multiplies_too():
 def test_a_product_of_a_matrix_and_its_own_transpose():
     x = tg.randn(700, 300, generator=tg.Generator().manual_seed(0))
     np.testing.assert_allclose((x @ x.t()).numpy(), x.numpy() @ x.numpy().T, atol=1e-3)
+
+
+def test_blas_has_its_threads_look_for_work_only_where_the_team_is_not_used(monkeypatch):
+    if not blas.has_batches(np.dtype(np.float32)):
+        pytest.skip("this NumPy has no OpenBLAS with gemm_batch")
+    seen = []
+    by_blas, by_team = gemm.by_blas, gemm.by_team
+    monkeypatch.setattr(blas, "threads", lambda: 2)
+    monkeypatch.setattr(gemm, "by_blas", lambda *args: seen.append("blas") or by_blas(*args))
+    monkeypatch.setattr(gemm, "by_team", lambda *args: seen.append("team") or by_team(*args))
+    a, b = operands(*SHAPES[0])
+    monkeypatch.setattr(team.Team, "used", time.monotonic())
+    found = linalg.multiply(a, b).tobytes()
+    assert seen[0] == "team"
+    seen.clear()
+    monkeypatch.setattr(team.Team, "used", 0.0)
+    assert linalg.multiply(a, b).tobytes() == found
+    assert seen == ["blas"], "products by the team do not count"
+    before = tg.get_num_threads()
+    try:
+        tg.set_num_threads(2)
+        tg.ones(1 << 20).exp()
+        assert team.Team.used > 0
+    finally:
+        tg.set_num_threads(before)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import struct
+import time
 from collections.abc import Callable
 from operator import mul
 from typing import NamedTuple
@@ -19,7 +20,7 @@ import numpy as np
 
 from .blas import alone, blas
 from .pool import empty
-from .team import get_num_threads, team
+from .team import Team, get_num_threads, team
 
 Array = np.ndarray
 STEP = 96  # rows and columns are cut at multiples, two of them apart at least
@@ -28,6 +29,8 @@ STEP = 96  # rows and columns are cut at multiples, two of them apart at least
 DIRECT = 1_000_000
 SHARED = 3_000_000  # ... in a product that is worth a second thread of OpenBLAS's
 WAKING = 12_000_000  # ... or one of the team's, which takes 50 us to wake
+AWAKE = 0.2  # seconds: a program that shares other work too needs the cores on which
+# OpenBLAS's threads would look for some, for a tenth of a second after each product
 FEW = 1 << 17  # elements of parts that are kept at once
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
 
@@ -63,10 +66,11 @@ def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
     steps, apart = found
     target = empty((parts, rows, cols), out.dtype) if apart else out
     input, other = as_blas_takes_it(input), as_blas_takes_it(other)
-    if batches and blas.threads() > 1:
-        by_blas(input, other, target, steps)
+    kernel = by_blas if batches else by_numpy
+    if batches and blas.threads() > 1 and time.monotonic() - Team.used > AWAKE:
+        kernel(input, other, target, steps)
     else:
-        alone(by_team, input, other, target, steps)
+        alone(by_team, kernel, input, other, target, steps)
     if apart:
         np.add.reduce(target, 0, out=out)
     return True
@@ -114,12 +118,19 @@ def as_blas_takes_it(x: Array) -> Array:
     return np.ascontiguousarray(x)
 
 
-def by_team(input: Array, other: Array, out: Array, steps: Steps) -> None:
-    """Do the pieces; alone() around it."""
+def by_team(kernel: Callable, input: Array, other: Array, out: Array, steps: Steps) -> None:
+    """Each piece in a thread of the team's, and what is added to it; alone() around it."""
 
     def work(number: int) -> None:
-        for step in steps:
-            m, i, j, left, right, first, last = step[number]
+        kernel(input, other, out, tuple((step[number],) for step in steps))
+
+    team().run(work, [(number,) for number in range(len(steps[0]))], product=True)
+
+
+def by_numpy(input: Array, other: Array, out: Array, steps: Steps) -> None:
+    """Do the pieces, one after the other."""
+    for step in steps:
+        for m, i, j, left, right, first, last in step:
             a, b, c = (x[m] if x.ndim == 3 else x for x in (input, other, out))
             a, b, c = a[i:j, first:last], b[first:last, left:right], c[i:j, left:right]
             if step is steps[0]:
@@ -127,11 +138,9 @@ def by_team(input: Array, other: Array, out: Array, steps: Steps) -> None:
             else:
                 np.add(c, np.matmul(a, b), out=c)
 
-    team().run(work, [(number,) for number in range(len(steps[0]))])
-
 
 def by_blas(input: Array, other: Array, out: Array, steps: Steps) -> None:
-    """Do the pieces, each of them in one of OpenBLAS's threads."""
+    """Do the pieces, those of a step at the same time if OpenBLAS has more than one thread."""
     strides = input.strides, other.strides, out.strides
     addresses = [x.ctypes.data for x in (input, other, out)]
     for number, step in enumerate(steps):

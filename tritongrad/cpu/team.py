@@ -65,6 +65,7 @@ class Team:
     """
 
     looking: Any = None  # helpers of spinning.py, which would be in the way
+    used = 0.0  # when work of whatever kind but products was last shared, by time.monotonic
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -85,7 +86,7 @@ class Team:
                 job.take(job.parts.pop)
             del job  # an idle helper holds no array
 
-    def run(self, work: Callable, parts: Sequence[tuple]) -> None:
+    def run(self, work: Callable, parts: Sequence[tuple], product: bool = False) -> None:
         """work(*part) for every part, from both ends: the caller begins with the first."""
         if len(parts) == 1 or not self.busy.acquire(blocking=False):
             for part in parts:
@@ -93,6 +94,8 @@ class Team:
             return
         if self.looking is not None:
             self.looking.rest()
+        if not product:
+            Team.used = time.monotonic()
         job = Job(work, parts)
         try:
             for k in range(1, min(len(parts), self.n)):
