@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 import tritongrad as tg
@@ -47,3 +50,109 @@ def test_layers_after_an_activation_in_place_learn():
     net = nn.Sequential(nn.Linear(3, 4), nn.LeakyReLU(0.2, inplace=True), nn.Linear(4, 1))
     net(tg.ones(2, 3)).sum().backward()
     assert all(p.grad is not None for p in net.parameters())
+
+
+def test_a_tensor_beside_none_or_a_word_is_another_object(device):
+    x = tg.ones(2, device=device)
+    for other in (None, "x", [1.0, 1.0], {}, object()):
+        assert (x == other) is False and (x != other) is (other != x) is True
+    assert x.grad == None  # noqa: E711  (as programs write it)
+    assert (x == 1).tolist() == (x == x).tolist() == [True, True]
+    with pytest.raises(TypeError, match="eq"):
+        x.eq(None)
+
+
+x = tg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+whole = tg.tensor([1, 2, 3])
+nan = math.nan
+image, filters = tg.ones(1, 3, 4, 4), tg.ones(2, 3, 3, 3)
+labels = tg.tensor([0, 1])
+
+
+def assign(t, at, value):
+    t = t.clone()
+    t[at] = value
+
+
+# What was accepted, with a result that means nothing, or with an error that said nothing.
+REFUSED = [
+    (lambda: assign(x, 0, None), TypeError, "setitem: can't assign NoneType"),
+    (lambda: assign(x, x > 2, None), TypeError, "setitem"),
+    (lambda: assign(x, (0, [0, 1]), "3"), TypeError, "setitem: can't assign str '3'"),
+    (lambda: x.index_put((tg.tensor([0]),), None), TypeError, "index_put: argument 'values'"),
+    (lambda: tg.full((2,), None), TypeError, "full: argument 'fill_value'"),
+    (lambda: tg.full((2,), [1, 2]), TypeError, "full: argument 'fill_value'"),
+    (lambda: tg.full_like(x, "1"), TypeError, "full_like: argument 'fill_value'"),
+    (lambda: x.new_full((2, 3), None), TypeError, "new_full: argument 'fill_value'"),
+    (lambda: tg.full((2,), nan, dtype=tg.int64), RuntimeError, "full: value nan .* int64"),
+    (lambda: tg.full_like(whole, math.inf), RuntimeError, "full_like: value inf"),
+    (lambda: whole.new_full((3,), nan), RuntimeError, "new_full: value nan"),
+    (lambda: tg.tensor(nan, dtype=tg.int64), RuntimeError, "tensor: .* int64 without overflow"),
+    (lambda: tg.tensor([1.0, 2.0**63], dtype=tg.int64), RuntimeError, "without overflow"),
+    (lambda: tg.as_tensor([1, 300], dtype=tg.uint8), RuntimeError, "as_tensor: .* uint8"),
+    (lambda: tg.zeros(2, dtype=x), TypeError, "dtype"),
+    (lambda: x.to("gpu"), RuntimeError, "cpu, cuda, interpret.*'gpu' is not one of bool"),
+    (lambda: x.type_as(None), TypeError, "type_as: argument 'other' must be a Tensor"),
+    (lambda: tg.Tensor(2.5), TypeError, "Tensor: data must be a sequence"),
+    (lambda: tg.arange(nan), RuntimeError, "arange: unsupported range"),
+    (lambda: tg.arange(0, math.inf), RuntimeError, "arange: unsupported range"),
+    (lambda: x.clone().normal_(0, -1), RuntimeError, "normal_ expects std >= 0.0"),
+    (lambda: x.clone().uniform_(2, 1), RuntimeError, "uniform_ expects from_ <= to"),
+    (lambda: tg.normal(0.0, -1.0, (2,)), RuntimeError, "normal expects std >= 0.0"),
+    (lambda: tg.normal(x, -x), RuntimeError, "normal expects std >= 0.0"),
+    (lambda: tg.normal(x, tg.ones(2)), RuntimeError, "do not broadcast"),
+    (lambda: tg.bernoulli(x), RuntimeError, "bernoulli: expects probabilities"),
+    (lambda: tg.bernoulli(x, 1.5), RuntimeError, "bernoulli: expects probabilities"),
+    (lambda: x.repeat_interleave(-1), RuntimeError, "repeat_interleave: .* got -1"),
+    (lambda: x.repeat_interleave(tg.tensor([2, -1]), 0), RuntimeError, "got -1"),
+    (lambda: tg.quantile(x, None), TypeError, "quantile: q must be a number"),
+    (lambda: tg.quantile(x, x / 6), RuntimeError, "quantile: q must be a scalar or 1D"),
+    (lambda: tg.bucketize(x, x), RuntimeError, "bucketize: boundaries .* 1 dimension"),
+    (lambda: tg.searchsorted(x[0], "a"), TypeError, "searchsorted: argument 'input'"),
+    (lambda: tg.searchsorted(x[0, 0], 1.0), RuntimeError, "positive dimension"),
+    (lambda: tg.bincount(whole, x), RuntimeError, "bincount: weights should be 1-d"),
+    (lambda: tg.histc(x, 0), RuntimeError, "histc: bins must be"),
+    (lambda: x.topk(1.5), TypeError, "topk: argument 'k' must be int"),
+    (lambda: x.chunk(1.5), TypeError, "chunk: argument 'chunks' must be int"),
+    (lambda: x[0, 0].chunk(2), RuntimeError, "at least a 1-dimensional"),
+    (lambda: tg.zeros(0).chunk(2**62), RuntimeError, "chunk: .* sections"),
+    (lambda: x.tensor_split([0.5]), TypeError, "tensor_split: argument"),
+    (lambda: tg.tensordot(x, x, 5), RuntimeError, "tensordot: dims must lie"),
+    (lambda: F.cross_entropy(x, labels, tg.ones(2)), RuntimeError, "cross_entropy: .* 3 classes"),
+    (lambda: F.nll_loss(x, labels, tg.ones(3, 1)), RuntimeError, "nll_loss: .* all 3 classes"),
+    (lambda: F.conv2d(image, filters, stride=0), RuntimeError, "stride must be greater than 0"),
+    (lambda: F.max_pool2d(image, 0), RuntimeError, "kernel_size must be greater than 0"),
+    (lambda: F.max_pool2d(image, (2, 2, 2)), RuntimeError, "one int or a tuple of two"),
+    (lambda: F.avg_pool2d(image, "a"), TypeError, "an int or a tuple of ints, got 'a'"),
+    (lambda: F.adaptive_avg_pool2d(image, 0), RuntimeError, "output_size must be greater"),
+    (lambda: F.batch_norm(x, tg.zeros(2), tg.ones(2)), RuntimeError, "contain 3 elements not"),
+    (lambda: F.glu(tg.tensor(1.0)), RuntimeError, "glu: does not support scalars"),
+    (lambda: nn.Conv2d(3, 4, 3, padding="full"), ValueError, "'valid', 'same'"),
+    (lambda: nn.Conv2d(3, 4, 3, stride=2, padding="same"), ValueError, "strided convolutions"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "text"), REFUSED)
+def test_what_means_nothing_is_refused(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_values_of_several_libraries_become_tensors_as_in_pytorch():
+    assert tg.tensor([np.ones(2), np.ones(2)]).dtype is tg.float64
+    assert tg.tensor([np.float64(1.5), 2.0]).dtype is tg.float64
+    assert tg.tensor([np.float32(1.5), np.float32(2.0)]).dtype is tg.float32
+    assert tg.tensor([1.5, 2]).dtype is tg.float32
+    losses = [tg.tensor([1.0]), tg.tensor(2.0, requires_grad=True)]
+    assert tg.tensor(losses).tolist() == [1.0, 2.0] and tg.tensor(losses).dtype is tg.float32
+    assert tg.full((2,), np.int64(3)).dtype is tg.int64
+    assert tg.zeros(2, dtype=float).dtype is x.to(float).dtype is tg.float64
+    assert tg.Tensor(whole).dtype is tg.int64
+    assert x.clone().copy_(2.5).tolist() == [[2.5] * 3] * 2
+
+
+def test_comparisons_of_bools_and_of_vectors_broadcast():
+    assert tg.allclose(tg.tensor([True]), tg.tensor([True]))
+    assert not tg.allclose(tg.tensor([True]), tg.tensor([False]))
+    assert F.cosine_similarity(x, x[0]).tolist() == pytest.approx([1.0, 0.974632], rel=1e-5)
+    assert F.adaptive_avg_pool2d(image, (2, None)).shape == (1, 3, 2, 4)

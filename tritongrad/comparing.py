@@ -66,7 +66,7 @@ def isclose(
         close = close | (near & input.isfinite() & other.isfinite())
         if equal_nan:
             close = close | (input.isnan() & other.isnan())
-    elif rtol or atol:
+    elif input.dtype.numpy.kind != "b":
         close = close | ((input - other).abs() <= atol + (rtol * other).abs())
     return close
 

@@ -13,8 +13,10 @@ from .autograd.variable import INFERENCE, Variable, wrap
 from .calling import out_of_memory
 from .cpu.spacing import spaced
 from .devices import as_device, device, device_of_array, move, place, seam
-from .dtype import BY_NUMPY, as_dtype, get_default_dtype
+from .dtype import as_dtype, get_default_dtype
 from .front import of_tensors
+from .ops.values import number_of
+from .python_values import array_of, checked, converted
 from .tensor import Tensor
 
 
@@ -50,6 +52,15 @@ def filled(shape: tuple, value: Any, dtype: np.dtype, where: device) -> Any:
     from .cuda.inplace import full
 
     return full(shape, np.full((), value, dtype), seam(where))
+
+
+def number(name: str, value: Any, dtype: np.dtype) -> Any:
+    """What `fill_value` means, as a number that the dtype holds."""
+    if isinstance(value, (Variable, np.generic)):
+        value = value.item()
+    if not isinstance(value, (bool, int, float)):
+        raise TypeError(f"{name}: argument 'fill_value' must be a number, got {value!r:.40}")
+    return number_of(name, value, dtype)
 
 
 def like(array: Any, value: Any) -> Tensor:
@@ -90,7 +101,7 @@ def tensor(
     """
     array = array_of(data, "tensor", dtype)
     if dtype is not None:
-        array = quiet(array.astype, as_dtype(dtype).numpy)
+        array = converted(array, as_dtype(dtype).numpy, "tensor", data)
     elif array is data or isinstance(data, Variable) or array.base is not None:
         array = array.copy()
     if isinstance(data, Variable) and device is None:
@@ -98,58 +109,13 @@ def tensor(
     return finish(move(array, as_device(device)), requires_grad, pin_memory)
 
 
-def array_of(data: Any, name: str, dtype: Any = None) -> Any:
-    """The array meant by Python values, in PyTorch's dtypes; arrays and tensors as they are.
-
-    With a dtype Python's floats stay float64, for it to be rounded from.
-    """
-    if isinstance(data, Variable):
-        return data._array
-    if isinstance(data, np.ndarray):
-        return checked(data, name)
-    if isinstance(data, np.generic):
-        return checked(np.asarray(data), name)
-    if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
-        return checked(np.asarray(data), name)
-    try:
-        array = np.array(_plain(data))
-    except ValueError:
-        raise ValueError(
-            f"{name}: the nested lists are ragged: every list at one depth must have one length"
-        ) from None
-    if array.dtype == np.float64 or array.size == 0:
-        return quiet(array.astype, get_default_dtype().numpy) if dtype is None else array
-    if array.dtype.kind == "O" and all(isinstance(x, int) for x in array.flat):
-        raise OverflowError(f"{name}: an integer does not fit into int64")
-    return checked(array, name)
-
-
-def _plain(data: Any) -> Any:
-    """Nested lists with every tensor in them as Python values."""
-    if isinstance(data, Variable):
-        return data.tolist()
-    if isinstance(data, (list, tuple, range)):
-        return [_plain(x) for x in data]
-    return data
-
-
-def checked(array: np.ndarray, name: str) -> np.ndarray:
-    """An array of a dtype that tensors have; others are refused."""
-    if array.dtype not in BY_NUMPY or not array.dtype.isnative:
-        raise TypeError(
-            f"{name}: can't convert data of type {array.dtype}; the supported types are "
-            f"{', '.join(d.name for d in BY_NUMPY.values())}"
-        )
-    return array
-
-
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """data as a tensor: the tensor itself, or the same memory as a NumPy array, where possible."""
     if isinstance(data, Tensor):
         return data if dtype is None and device is None else data.to(device=device, dtype=dtype)
     array = array_of(data, "as_tensor", dtype)
-    if dtype is not None:
-        array = array.astype(as_dtype(dtype).numpy, copy=False)
+    if dtype is not None and array.dtype != (d := as_dtype(dtype).numpy):
+        array = converted(array, d, "as_tensor", data)
     return finish(move(array, as_device(device)), False)
 
 
@@ -175,10 +141,11 @@ def ones(*size, dtype=None, device=None, requires_grad=False, pin_memory=False):
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of one value; the dtype follows the value if none is given."""
-    if isinstance(fill_value, Variable):
+    if isinstance(fill_value, (Variable, np.generic)):
         fill_value = fill_value.item()
     if dtype is None:
-        dtype = type(fill_value) if isinstance(fill_value, (bool, int)) else None
+        dtype = type(fill_value) if isinstance(fill_value, (bool, int)) else get_default_dtype()
+    fill_value = number("full", fill_value, as_dtype(dtype).numpy)
     return _filled("full", (size,), fill_value, dtype, device, requires_grad, pin_memory)
 
 
@@ -222,6 +189,9 @@ def ones_like(input, *, dtype=None, device=None, requires_grad=False, pin_memory
 
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """One value in the shape, dtype and device of input."""
+    if isinstance(input, Variable):
+        d = input._array.dtype if dtype is None else as_dtype(dtype).numpy
+        fill_value = number("full_like", fill_value, d)
     return _like(input, fill_value, dtype, device, requires_grad, pin_memory)
 
 
@@ -245,6 +215,8 @@ def arange(
     if end is None:
         start, end = 0, start
     start, end, step = (x.item() if isinstance(x, Variable) else x for x in (start, end, step))
+    if not (math.isfinite(start) and math.isfinite(end) and math.isfinite(step)):
+        raise RuntimeError(f"arange: unsupported range: {start} to {end} by {step}")
     if step == 0:
         raise RuntimeError("arange: step must be nonzero")
     if (end - start) * step < 0:

@@ -60,7 +60,7 @@ HALVES = (FLOAT16, BFLOAT16)
 WIDE_NUMBERS = frozenset("mul div floor_divide leaky_relu elu".split())
 
 _ALIASES = {"float": float32, "double": float64, "half": float16, "long": int64, "int": int32}
-_PYTHON = {bool: bool_, int: int64, float: None}  # float: whatever the default is
+_PYTHON = {bool: bool_, int: int64, float: float64}
 
 # PyTorch's older names of types: constructors, and arguments of `Tensor.type`.
 TENSOR_TYPES = {
@@ -101,10 +101,10 @@ def as_dtype(d: object) -> dtype:
         if found is not None:
             return found
     elif isinstance(d, type) and d in _PYTHON:
-        return _PYTHON[d] or _default
+        return _PYTHON[d]
     try:
         return BY_NUMPY[np.dtype(d)]  # type: ignore[call-overload]  (anything may be asked for)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         raise TypeError(f"dtype: {d!r} is not one of {', '.join(_NAMES)}") from None
 
 

@@ -24,7 +24,9 @@ def construct(kind: type, name: str, data: tuple, wanted: Any, where: Any) -> An
     elif len(data) != 1:
         raise TypeError(f"{name}: expected sizes as ints, or one list or array, got {data!r}")
     elif isinstance(data[0], Variable):
-        made = _alias(name, data[0], element)
+        made = _alias(name, data[0], data[0].dtype if wanted is None else wanted)
+    elif isinstance(data[0], (bool, float)):
+        raise TypeError(f"{name}: data must be a sequence (got {data[0]!r}): use tensor() for it")
     else:
         array = create.array_of(data[0], name, element).astype(element.numpy, copy=False)
         made = wrap(place(array, as_device(where)))

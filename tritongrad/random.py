@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .autograd.variable import Variable
+from .comparing import broadcast_shapes
 from .cpu import random as host
 from .create import finish, size_of
 from .devices import as_device, device, device_of_array, seam
@@ -219,21 +220,30 @@ def randperm(n, *, generator=None, dtype=None, device=None, requires_grad=False)
 
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=None):
     """Normal numbers of a mean and a standard deviation: numbers with `size`, or tensors."""
+    check_std("normal", std)
     like = next((x for x in (mean, std) if isinstance(x, Variable)), None)
     if like is not None:
-        shapes = [tuple(x.shape) for x in (mean, std) if isinstance(x, Variable)]
-        size = np.broadcast_shapes(*shapes)
+        size = broadcast_shapes(*(x.shape for x in (mean, std) if isinstance(x, Variable)))
         dtype, device = dtype or like.dtype, device or like.device
     if size is None:
         raise TypeError("normal: missing argument 'size'")
     return randn(size, generator=generator, dtype=dtype, device=device) * std + mean
 
 
+def check_std(name: str, std: Any) -> None:
+    """Refuse a negative standard deviation."""
+    if bool((std < 0).any()) if isinstance(std, Tensor) else std < 0:
+        raise RuntimeError(f"{name} expects std >= 0.0, but found std {std}")
+
+
 @of_tensors
 def bernoulli(input, p=None, *, generator=None):
     """1 with the probability that each element of input (or `p`) says, else 0."""
-    u = rand(input.shape, generator=generator, dtype=as_dtype("float32"), device=input.device)
     chance = input.detach() if p is None else p
+    inside = (chance >= 0) & (chance <= 1)
+    if not (bool(inside.all()) if isinstance(inside, Tensor) else inside):
+        raise RuntimeError("bernoulli: expects probabilities in [0, 1], got others")
+    u = rand(input.shape, generator=generator, dtype=as_dtype("float32"), device=input.device)
     return (u < chance).to(input.dtype)
 
 

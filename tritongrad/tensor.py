@@ -44,6 +44,9 @@ class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
         """One value in a shape."""
         from . import create
 
+        if type(fill_value) is not int:
+            d = self._array.dtype if dtype is None else as_dtype(dtype).numpy
+            fill_value = create.number("new_full", fill_value, d)
         if size == (self._array.shape,) and device is None and dtype is None and not requires_grad:
             return create.like(self._array, fill_value)  # what formulas ask for
         shape = create.size_of("new_full", size if isinstance(size, tuple) else (size,))
@@ -72,12 +75,15 @@ class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
         """Overwrite with normal numbers of a mean and a standard deviation."""
         from . import random
 
+        random.check_std("normal_", std)
         return random.fill("normal", self, generator, std, mean)
 
     def uniform_(self, from_: float = 0.0, to: float = 1.0, *, generator: Any = None) -> Any:
         """Overwrite with uniform numbers in [from_, to)."""
         from . import random
 
+        if from_ > to:
+            raise RuntimeError(f"uniform_ expects from_ <= to, but found from_={from_} > to={to}")
         return random.fill("uniform", self, generator, to - from_, from_)
 
     # views and copies

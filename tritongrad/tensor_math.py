@@ -90,8 +90,22 @@ class MathMethods(TensorBase):
 
     # comparisons and logic
 
-    eq = __eq__ = compare.eq
-    ne = not_equal = __ne__ = compare.ne
+    eq = compare.eq
+    ne = not_equal = compare.ne
+
+    def __eq__(self, other: Any) -> Any:
+        """Element by element; what is neither a tensor nor a number is simply another object."""
+        try:
+            return compare.eq(self, other)
+        except TypeError:
+            return NotImplemented
+
+    def __ne__(self, other: Any) -> Any:
+        try:
+            return compare.ne(self, other)
+        except TypeError:
+            return NotImplemented
+
     lt = less = __lt__ = compare.lt
     le = less_equal = __le__ = compare.le
     gt = greater = __gt__ = compare.gt

@@ -1,5 +1,7 @@
 """Where the windows of a convolution or a pooling lie: sizes, strides and checks, on any device."""
 
+from typing import Any
+
 import numpy as np
 
 Pair = tuple[int, int]
@@ -8,9 +10,33 @@ Windows = tuple[Pair, Pair, Pair, Pair, Pair]  # size, kernel, stride, padding, 
 
 def pair(value) -> Pair:
     """A number as (height, width)."""
-    sizes = (value,) if isinstance(value, int) else tuple(value)
-    height, width = sizes * 2 if len(sizes) == 1 else sizes
-    return height, width
+    if type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int:
+        return value
+    sizes: Any = (value,) if hasattr(value, "__index__") else value
+    try:
+        sizes = tuple([n.__index__() for n in sizes])
+    except (AttributeError, TypeError):
+        raise TypeError(
+            f"sizes of windows must be an int or a tuple of ints, got {value!r}"
+        ) from None
+    if len(sizes) not in (1, 2):
+        raise RuntimeError(f"sizes of windows must be one int or a tuple of two, got {value!r}")
+    return sizes[0], sizes[-1]
+
+
+def positive(op, **sizes) -> None:
+    """Refuse windows without elements, and steps that lead nowhere."""
+    for name, value in sizes.items():
+        if min(value) < 1:
+            raise RuntimeError(f"{op}: {name} must be greater than 0, got {value}")
+
+
+def adapted(op, shape, wanted) -> Pair:
+    """The (height, width) that a result is to have, where None keeps that of the input."""
+    both = wanted if isinstance(wanted, (tuple, list)) else (wanted, wanted)
+    size = pair(tuple([n if w is None else w for n, w in zip(shape[-2:], both, strict=True)]))
+    positive(op, output_size=size)
+    return size
 
 
 def one(value):
@@ -32,6 +58,7 @@ def geometry(
 ) -> tuple[Pair, Pair, Pair, Pair]:
     """((out height, out width), stride, padding, dilation) as pairs, after a check of shapes."""
     stride, padding, dilation = pair(stride), pair(padding), pair(dilation)
+    positive(op, stride=stride, dilation=dilation)
     shapes = f"(input {tuple(x_shape)}, weight {tuple(w_shape)}, groups {groups})"
     if len(x_shape) != 4 or len(w_shape) != 4:
         raise RuntimeError(f"{op}: input and weight must be 4-d {shapes}")
@@ -48,6 +75,7 @@ def pool_geometry(op, shape, kernel, stride, padding, dilation, ceil_mode) -> Wi
     """((out height, out width), kernel, stride, padding, dilation) as pairs, checked."""
     kernel, padding, dilation = pair(kernel), pair(padding), pair(dilation)
     stride = kernel if stride is None else pair(stride)
+    positive(op, kernel_size=kernel, stride=stride, dilation=dilation)
     if len(shape) < 3:
         raise RuntimeError(f"{op}: input must be 3-d or 4-d, got shape {tuple(shape)}")
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):

@@ -8,6 +8,7 @@ import numpy as np
 
 from .autograd.variable import Variable, wrap
 from .devices import device_of_array, place
+from .dtype import BY_NUMPY
 from .inplace import assign, inplace, run_inplace, store_copy, store_fill, store_zero
 from .ops import copy, index, masks
 from .ops.index import copied, slices_filled
@@ -88,6 +89,8 @@ def copy_(self, source, non_blocking=False):
 
     non_blocking: go on before they have arrived, if one of the two lies in page-locked memory.
     """
+    if isinstance(source, NUMBERS):
+        return fill_(self, source)
     return copy_from(self, source, non_blocking=non_blocking)
 
 
@@ -154,4 +157,10 @@ def _value(like: Any, value: Any) -> Any:
     dtype = like._array.dtype
     if isinstance(value, NUMBERS):
         value = number_of("setitem", value, dtype)
-    return wrap(place(np.asarray(value).astype(dtype), device_of_array(like._array)))
+    array = np.asarray(value)
+    if array.dtype not in BY_NUMPY:
+        raise TypeError(
+            f"setitem: can't assign {type(value).__name__} {value!r:.40}: give a number, a Tensor, "
+            "an array or a list of numbers"
+        )
+    return wrap(place(array.astype(dtype), device_of_array(like._array)))

@@ -16,6 +16,14 @@ def _tuple(value: Any, n: int) -> tuple:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
 
 
+def _check_padding(padding: Any, stride: tuple) -> None:
+    """Refuse words that say nothing, and "same" where the steps make the result smaller."""
+    if isinstance(padding, str) and padding not in ("valid", "same"):
+        raise ValueError(f"padding must be 'valid', 'same' or numbers, got {padding!r}")
+    if padding == "same" and any(s != 1 for s in stride):
+        raise ValueError("padding='same' is not supported for strided convolutions")
+
+
 class Conv(Module):
     """Base of the convolutions over `dims` dims."""
 
@@ -39,6 +47,7 @@ class Conv(Module):
         self.kernel_size = _tuple(kernel_size, self.dims)
         self.stride = _tuple(stride, self.dims)
         self.padding = padding if isinstance(padding, str) else _tuple(padding, self.dims)
+        _check_padding(padding, self.stride)
         self.dilation = _tuple(dilation, self.dims)
         self.output_padding = (0,) * self.dims
         self.groups, self.padding_mode = groups, padding_mode

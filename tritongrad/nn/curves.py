@@ -13,6 +13,7 @@ from tritongrad.ops import nn as _nn
 from tritongrad.ops.activation import log_sigmoid as logsigmoid
 from tritongrad.ops.activation import sigmoid as sigmoid
 from tritongrad.ops.activation import tanh as tanh
+from tritongrad.ops.dims import check_dim
 from tritongrad.ops.elementwise import where
 
 __all__ = ["logsigmoid", "sigmoid", "tanh"]
@@ -133,6 +134,9 @@ def tanhshrink(input: Any) -> Any:
 @of_tensors
 def glu(input: Any, dim: int = -1) -> Any:
     """The first half of x along dim times the sigmoid of the second."""
+    if not input.ndim:
+        raise RuntimeError("glu: does not support scalars because halving size must be even")
+    dim = check_dim("glu", dim, input.ndim)
     if input.shape[dim] % 2:
         raise RuntimeError(
             f"glu: Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}"

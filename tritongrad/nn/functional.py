@@ -74,7 +74,7 @@ from tritongrad.ops.pooling import avg_pool2d as avg_pool2d
 from tritongrad.ops.pooling import max_pool1d as max_pool1d
 from tritongrad.ops.pooling import max_pool2d as max_pool2d
 from tritongrad.ops.shape import pad as _pad
-from tritongrad.windows import pair as _pair
+from tritongrad.windows import adapted as _adapted
 
 
 def embedding(
@@ -164,10 +164,8 @@ def avg_pool1d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     """The means of parts of each image, as many as output_size says, as equal as can be."""
     sizes = list(input.shape)[-2:]
-    wanted = [
-        n if want is None else want for n, want in zip(sizes, _pair(output_size), strict=True)
-    ]
-    if wanted == [1, 1] or not any(n % want for n, want in zip(sizes, wanted, strict=True)):
+    wanted = _adapted("adaptive_avg_pool2d", sizes, output_size)
+    if wanted == (1, 1) or not any(n % want for n, want in zip(sizes, wanted, strict=True)):
         return _pooling.adaptive_avg_pool2d(input, wanted)
     rows, columns = (
         _tensor(_means(n, want), dtype=input.dtype, device=input.device)

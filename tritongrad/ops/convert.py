@@ -68,7 +68,7 @@ def to(input, *args, device=None, dtype=None, non_blocking=False, copy=False):
         elif _is_device(a):
             device = a
         elif a is not None and not isinstance(a, bool):
-            dtype = a
+            dtype = _dtype_or_device(a)
     d = input._array.dtype if dtype is None else as_dtype(dtype).numpy
     here = device_of_array(input._array)
     where = here if device is None else as_device(device)
@@ -76,6 +76,16 @@ def to(input, *args, device=None, dtype=None, non_blocking=False, copy=False):
     if where != here:
         result = to_device(result, where, non_blocking=non_blocking)
     return clone(input) if copy and result is input else result
+
+
+def _dtype_or_device(a: Any) -> Any:
+    """A dtype; the error for a word that means none says which devices there are as well."""
+    try:
+        return as_dtype(a)
+    except TypeError as error:
+        if not isinstance(a, str):
+            raise
+        raise RuntimeError(f"to: no device ({', '.join(devices.KINDS)}), and {error}") from None
 
 
 def _is_device(a: Any) -> bool:
@@ -86,6 +96,7 @@ def _is_device(a: Any) -> bool:
 
 def type_as(input, other):
     """In the dtype of other."""
+    shape_of("type_as", other, "other")
     return to(input, dtype=other._array.dtype)
 
 

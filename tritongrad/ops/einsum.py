@@ -127,6 +127,11 @@ def _product(sizes: list[int]) -> int:
 def tensordot(a, b, dims=2):
     """Sum of products over the last `dims` dims of a and the first of b, or two lists of dims."""
     if isinstance(dims, int):
+        if not 0 <= dims <= min(a.ndim, b.ndim):
+            raise RuntimeError(
+                f"tensordot: dims must lie between 0 and the dims of both tensors, got {dims} for "
+                f"{list(a.shape)} and {list(b.shape)}"
+            )
         over = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
         over = tuple(

@@ -11,7 +11,7 @@ from tritongrad.samples import Bools, Ints, Rand
 from .dims import check_dim
 from .sizes import shape_of
 from .subscript import ALL, checked_picks, parse, viewed
-from .values import number_of, scalar_value, without_history
+from .values import number_of, scalar_value, storable
 from .view import broadcast_tensors
 from .winners import of_last_scattered, of_last_writes, padded
 
@@ -254,7 +254,7 @@ def index_put(input: Tensor, indices, values, accumulate=False):
     key, picks = parse("index_put", input, indices)
     if any(not (k is ... or k == ALL) for k in key):
         raise IndexError("index_put: indices must be tensors or full slices: index a view instead")
-    values = without_history(values, input._array.dtype)
+    values = storable("index_put", values, input._array.dtype)
     if isinstance(values, Variable) and values._array.dtype != input._array.dtype:
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "

@@ -85,6 +85,11 @@ def batch_norm(
     shape = tuple(floating("batch_norm", input).shape)
     if len(shape) < 2:
         raise RuntimeError(f"batch_norm: input must be 2-d at least, got shape {shape}")
+    for name, running in (("running_mean", running_mean), ("running_var", running_var)):
+        if running is not None and tuple(tensor("batch_norm", running, name).shape) != shape[1:2]:
+            raise RuntimeError(
+                f"batch_norm: {name} should contain {shape[1]} elements not {list(running.shape)}"
+            )
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: pass running_mean and running_var, or training=True")

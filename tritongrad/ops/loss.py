@@ -14,6 +14,7 @@ from .dims import floating, tensor
 from .elementwise import where
 from .losses import cross_entropy_rows, cross_entropy_scores
 from .nn import log_softmax
+from .view import broadcast_tensors
 
 
 def reduced(name: str, losses: Any, reduction: str) -> Any:
@@ -169,6 +170,15 @@ def as_rows(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     return input.moveaxis(1, -1).reshape(-1, shape[1]), target.reshape(-1)
 
 
+def check_class_weight(name: str, weight: Any, classes: int) -> None:
+    """Refuse a `weight` that does not hold one number for each class."""
+    if weight is not None and tuple(tensor(name, weight, "weight").shape) != (classes,):
+        raise RuntimeError(
+            f"{name}: weight tensor should be defined either for all {classes} classes or no "
+            f"classes but got weight tensor of shape: {list(weight.shape)}"
+        )
+
+
 def weighted(name: str, losses: Any, weights: Any, shape: tuple, reduction: str) -> Any:
     """The losses in a shape, their sum, or their mean with the rows' weights."""
     if reduction == "mean":
@@ -181,6 +191,7 @@ def weighted(name: str, losses: Any, weights: Any, shape: tuple, reduction: str)
 def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
     """-weight[target] * input[target], for logarithms of probabilities along dim 1"""
     rows, index = as_rows("nll_loss", input, target)
+    check_class_weight("nll_loss", weight, rows.shape[1])
     counts = index != ignore_index
     index = where(counts, index, 0)
     if isinstance(index._array, np.ndarray) and index.numel():
@@ -212,6 +223,7 @@ def cross_entropy(
     if tensor("cross_entropy", target, "target").is_floating_point():
         return _soft(input, target, weight, reduction, label_smoothing)
     rows, index = as_rows("cross_entropy", input, target)
+    check_class_weight("cross_entropy", weight, rows.shape[1])
     fixed = (index, weight, ignore_index, label_smoothing)
     losses, weights, *known = cross_entropy_scores(rows, *fixed)
     losses = cross_entropy_rows(rows, *fixed, *known, losses)
@@ -241,6 +253,7 @@ def _soft(input: Any, target: Any, weight: Any, reduction: str, label_smoothing:
 @front()
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 . x2 / (|x1| |x2|) along dim, each norm no less than eps"""
+    x1, x2 = broadcast_tensors(x1, x2)
     sizes = [x.square().sum(dim).clamp(min=eps * eps).sqrt() for x in (x1, x2)]
     return reduce.sum(x1 * x2, dim) / (sizes[0] * sizes[1])
 

@@ -14,7 +14,7 @@ from tritongrad.samples import Ints, Rand
 
 from .dims import check_dim
 from .index import gather
-from .sizes import shape_of
+from .sizes import ints, shape_of
 
 Tensor = Any
 _Sorted = namedtuple("sort", "values indices")
@@ -51,7 +51,7 @@ def msort(input):
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the k largest, or smallest, along dim, in order."""
     shape = shape_of("topk", input)
-    dim = check_dim("topk", dim, len(shape))
+    dim, k = check_dim("topk", dim, len(shape)), ints("topk", k, (), "k")[0]
     if not 0 <= k <= (shape[dim] if shape else 1):
         raise RuntimeError(
             f"topk: selected index k out of range: k = {k}, input {list(shape)}, dim {dim}"
@@ -92,8 +92,10 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 def searchsorted(sorted_sequence, input, out_int32=False, right=False, side=None):
     """Where each value would go into a sorted sequence: before equal values, or after (`right`)."""
     edges = _host("searchsorted", sorted_sequence, "sorted_sequence")
-    is_tensor = isinstance(input, Variable)
-    values = _host("searchsorted", input) if is_tensor else np.asarray(input)
+    is_number = isinstance(input, (int, float))
+    values = np.asarray(input) if is_number else _host("searchsorted", input)
+    if not edges.ndim:
+        raise RuntimeError("searchsorted: boundaries tensor should have positive dimension, got 0")
     after = "right" if right or side == "right" else "left"
     if edges.ndim == 1:
         places = np.searchsorted(edges, values, after)
@@ -111,6 +113,10 @@ def searchsorted(sorted_sequence, input, out_int32=False, right=False, side=None
 
 def bucketize(input, boundaries, out_int32=False, right=False):
     """The bucket between sorted boundaries that each value falls into."""
+    if len(shape_of("bucketize", boundaries, "boundaries")) != 1:
+        raise RuntimeError(
+            f"bucketize: boundaries tensor must be 1 dimension, got {list(boundaries.shape)}"
+        )
     return searchsorted(boundaries, input, out_int32, right)
 
 
@@ -124,6 +130,11 @@ def bincount(input, weights=None, minlength=0):
         )
     if weights is None:
         return _beside(input, np.bincount(host, None, minlength).astype(np.int64))
+    if shape_of("bincount", weights, "weights") != host.shape:
+        raise RuntimeError(
+            f"bincount: weights should be 1-d and have the same length as input ({host.size}), got "
+            f"{list(weights.shape)}"
+        )
     sums = np.bincount(host, _host("bincount", weights, "weights").astype(np.float64), minlength)
     single = weights._array.dtype == np.float32
     return _beside(input, sums.astype(np.float32) if single else sums)
@@ -139,6 +150,8 @@ def _floats(name: str, input: Any) -> np.ndarray:
 def _counts(name: str, input: Any, bins: int, low: float, high: float, weight: Any = None) -> tuple:
     """Counts and edges of equal bins; without a range, the least that holds all values."""
     host = _floats(name, input)
+    if not hasattr(bins, "__index__") or (bins := bins.__index__()) <= 0:
+        raise RuntimeError(f"{name}: bins must be an int greater than 0, got {bins!r}")
     if low == high and host.size:
         low, high = float(host.min()), float(host.max())
     if low == high:

@@ -12,7 +12,7 @@ from tritongrad.autograd.variable import wrap
 from tritongrad.front import front
 from tritongrad.op import op
 from tritongrad.samples import Rand
-from tritongrad.windows import one
+from tritongrad.windows import adapted, one
 from tritongrad.windows import pair as pair_of
 
 from .dims import floating, tensor
@@ -210,14 +210,13 @@ avg_pool2d_backward.vjp(grad=_avg_pool_grad)
 @front()
 def adaptive_avg_pool2d(input, output_size):
     """The means of equal parts of each image, as many as output_size says."""
-    size = [n if want is None else want for n, want in zip(
-        input.shape[-2:], pair_of(output_size), strict=True)]  # fmt: skip
-    if size == [1, 1]:
+    size = adapted("adaptive_avg_pool2d", input.shape, output_size)
+    if size == (1, 1):
         return mean(input, (-2, -1), True)
     if any(n % want for n, want in zip(input.shape[-2:], size, strict=True)):
         raise RuntimeError(
             f"adaptive_avg_pool2d: the size {tuple(input.shape[-2:])} of input must be divisible "
-            f"by output_size {tuple(size)}"
+            f"by output_size {size}"
         )
     kernel = tuple(n // want for n, want in zip(input.shape[-2:], size, strict=True))
     return avg_pool2d(input, kernel)

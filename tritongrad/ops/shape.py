@@ -171,6 +171,8 @@ def repeat_interleave(input, repeats, dim=None, output_size=None):
     if isinstance(repeats, Variable) and repeats._array.size == 1:
         repeats = repeats.item()
     if not isinstance(repeats, (Variable, tuple, list)):
+        if repeats < 0:
+            raise RuntimeError(f"repeat_interleave: repeats must not be negative, got {repeats}")
         wide = expand(input.unsqueeze(dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
         return reshape(wide, (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]))
     times = repeats._host() if isinstance(repeats, Variable) else np.asarray(repeats)
@@ -179,6 +181,8 @@ def repeat_interleave(input, repeats, dim=None, output_size=None):
             "repeat_interleave: repeats must have the same size as input along dim, but got "
             f"repeats.size(0) = {times.size} and input.size({dim}) = {shape[dim]}"
         )
+    if (times < 0).any():
+        raise RuntimeError(f"repeat_interleave: repeats must not be negative, got {times.min()}")
     index = np.repeat(np.arange(shape[dim]), times)
     return input.index_select(dim, wrap(place(index, device_of_array(input._array))))
 

@@ -117,12 +117,25 @@ def split_with_sizes(input, split_sizes, dim=0):
 def chunk(input, chunks, dim=0):
     """At most `chunks` views of equal size along dim; the last may be smaller."""
     shape = shape_of("chunk", input)
+    if not shape:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    (chunks,) = ints("chunk", chunks, (), "chunks")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    n = shape[check_dim("chunk", dim, len(shape))] if shape else 0
+    n = shape[check_dim("chunk", dim, len(shape))]
     if not n:
-        return split(input, (0,) * chunks, dim)
+        return split(input, (0,) * _some("chunk", chunks, 0), dim)
     return split(input, -(-n // chunks), dim)
+
+
+def _some(name: str, count: int, n: int) -> int:
+    """A number of parts of a dim of n, if it is one that can be made."""
+    if count > max(n, MOST_PARTS):
+        raise RuntimeError(
+            f"{name}: {count} sections of a dim of {n} are more than the {MOST_PARTS} "
+            "tensors that it makes at most: nearly all of them would be empty"
+        )
+    return count
 
 
 def tensor_split(input, indices_or_sections: Any, dim=0):
@@ -140,13 +153,10 @@ def tensor_split(input, indices_or_sections: Any, dim=0):
             raise RuntimeError(
                 f"tensor_split: number of sections must be larger than 0, got {count}"
             )
-        if count > max(n, MOST_PARTS):
-            raise RuntimeError(
-                f"tensor_split: {count} sections of a dim of {n} are more than the {MOST_PARTS} "
-                "tensors that it makes at most: nearly all of them would be empty"
-            )
+        _some("tensor_split", count, n)
         return split(input, tuple([n // count + (i < n % count) for i in range(count)]), dim)
-    ends = [*_ends(indices_or_sections, n), n]
+    cuts = ints("tensor_split", tuple(indices_or_sections), (), "indices_or_sections")
+    ends = [*_ends(cuts, n), n]
     parts, start = [], 0
     for end in ends:
         parts.append(
@@ -158,7 +168,7 @@ def tensor_split(input, indices_or_sections: Any, dim=0):
 
 def _ends(indices: Any, n: int) -> list:
     """Indices as ends of slices: counted from the front, within 0 .. n."""
-    return [slice(0, i.__index__()).indices(n)[1] for i in indices]
+    return [slice(0, i).indices(n)[1] for i in indices]
 
 
 def hsplit(input, indices_or_sections):

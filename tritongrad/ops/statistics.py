@@ -168,7 +168,11 @@ def median(input, dim=None, keepdim=False):
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """The values below which the parts q of the elements lie; between two of them, interpolated."""
     if not hasattr(q, "_array"):
+        if not isinstance(q, (int, float, list, tuple)):
+            raise TypeError(f"quantile: q must be a number or a Tensor, got {type(q).__name__}")
         q = input.new_tensor(np.asarray(q, np.float64))
+    if q.ndim > 1:
+        raise RuntimeError(f"quantile: q must be a scalar or 1D tensor, got {list(q.shape)}")
     flat = input.reshape(-1) if dim is None else input
     axis = 0 if dim is None else check_dim("quantile", dim, input.ndim)
     if bool(((q < 0).logical_or(q > 1)).any()):

@@ -31,6 +31,13 @@ def without_history(source: Any, dtype: np.dtype) -> Any:
     return source
 
 
+def storable(name: str, values: Any, dtype: np.dtype) -> Any:
+    """A tensor, as `without_history` has it, or a number; TypeError for anything else."""
+    if not isinstance(values, (Variable, bool, int, float)):
+        raise TypeError(f"{name}: argument 'values' must be a Tensor, got {type(values).__name__}")
+    return without_history(values, dtype)
+
+
 def scalar_value(name: str, input: Any, value: Any) -> Any:
     """A number, or a 0-d tensor beside input, that can be stored in input."""
     dtype = input._array.dtype
