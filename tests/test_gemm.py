@@ -12,6 +12,7 @@ from forks import holds_in_a_child
 import tritongrad as tg
 from tritongrad.cpu import gemm, linalg, team
 from tritongrad.cpu.blas import blas
+from tritongrad.cpu.fast import fast
 
 SHAPES = [
     (1, 64, 1000, 100),  # too narrow to cut: the parts of its sums are computed side by side
@@ -155,10 +156,27 @@ def test_blas_has_its_threads_look_for_work_only_where_the_team_is_not_used(monk
     monkeypatch.setattr(team.Team, "used", 0.0)
     assert linalg.multiply(a, b).tobytes() == found
     assert seen == ["blas"], "products by the team do not count"
+
+
+def test_kernels_that_move_memory_do_without_the_team_while_threads_of_blas_are_awake(monkeypatch):
+    runs = []
+    run = team.Team.run
+    monkeypatch.setattr(team.Team, "run", lambda *args, **kw: runs.append(kw) or run(*args, **kw))
+    monkeypatch.setattr(team.Team, "used", 0.0)
+    monkeypatch.setattr(fast, "off", True)
     before = tg.get_num_threads()
+    x = tg.ones(1 << 20)
     try:
         tg.set_num_threads(2)
-        tg.ones(1 << 20).exp()
-        assert team.Team.used > 0
+        monkeypatch.setattr(blas, "woken", time.monotonic() + 60)
+        x.add(x)
+        x.add_(x)
+        assert not runs
+        x.exp()
+        assert len(runs) == 1 and team.Team.used > 0, "heavy work takes the cores"
+        monkeypatch.setattr(blas, "woken", 0.0)
+        monkeypatch.setattr(team.Team, "used", 0.0)
+        x.add(x)
+        assert len(runs) == 2 and not team.Team.used
     finally:
         tg.set_num_threads(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ SETTERS = (
     "openblas_set_num_threads",
 )
 
+AWAKE = 0.1  # seconds for which a thread of OpenBLAS looks for work before it sleeps
 # OpenBLAS for these multiplies small matrices as they lie, without copying them into tiles first.
 AS_THEY_LIE = frozenset((b"SkylakeX", b"Cooperlake", b"Sapphirerapids"))
 
@@ -38,6 +40,7 @@ class Blas:
         self.looked = False
         self.small_are_quick = False
         self.batches: dict[np.dtype, Callable] = {}  # of products, shared among its threads
+        self.woken = 0.0  # when its threads last got work of ours, by time.monotonic
 
     def find(self) -> None:
         """Look for the two functions of OpenBLAS."""
@@ -80,6 +83,10 @@ class Blas:
             with self.lock:
                 self.find()
         return dtype in self.batches
+
+    def awake(self) -> bool:
+        """Whether its threads may still look for work, and so keep others from the cores."""
+        return time.monotonic() - self.woken < AWAKE
 
     def threads(self) -> int:
         """How many threads BLAS would use now."""

@@ -29,8 +29,8 @@ STEP = 96  # rows and columns are cut at multiples, two of them apart at least
 DIRECT = 1_000_000
 SHARED = 3_000_000  # ... in a product that is worth a second thread of OpenBLAS's
 WAKING = 12_000_000  # ... or one of the team's, which takes 50 us to wake
-AWAKE = 0.2  # seconds: a program that shares other work too needs the cores on which
-# OpenBLAS's threads would look for some, for a tenth of a second after each product
+RECENT = 0.2  # seconds: a program that shared heavy work of other kinds so long ago will again,
+# and needs the cores on which OpenBLAS's threads would wait
 FEW = 1 << 17  # elements of parts that are kept at once
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
 
@@ -67,7 +67,8 @@ def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
     target = empty((parts, rows, cols), out.dtype) if apart else out
     input, other = as_blas_takes_it(input), as_blas_takes_it(other)
     kernel = by_blas if batches else by_numpy
-    if batches and blas.threads() > 1 and time.monotonic() - Team.used > AWAKE:
+    if batches and blas.threads() > 1 and time.monotonic() - Team.used > RECENT:
+        blas.woken = time.monotonic()
         kernel(input, other, target, steps)
     else:
         alone(by_team, kernel, input, other, target, steps)
@@ -124,7 +125,7 @@ def by_team(kernel: Callable, input: Array, other: Array, out: Array, steps: Ste
     def work(number: int) -> None:
         kernel(input, other, out, tuple((step[number],) for step in steps))
 
-    team().run(work, [(number,) for number in range(len(steps[0]))], product=True)
+    team().run(work, [(number,) for number in range(len(steps[0]))], light=True)
 
 
 def by_numpy(input: Array, other: Array, out: Array, steps: Steps) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from . import fast
+from .blas import blas
 from .pool import empty
 from .team import cuts, pieces, team
 
 BOOL = np.dtype(bool)
 LARGE = 1 << 14  # elements from which results come from the pool
 SPLIT = 1 << 19  # elements from which a second thread pays for its wake-up
+MANY = 1 << 22  # ... beside threads of OpenBLAS's that wait for work
 BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay in L2
 WIDE = 1 << 17  # ... of one that keeps them in its result
 WHOLE = 1 << 62  # ... of one without any: threads meet less often at the interpreter's lock
@@ -50,11 +52,11 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     n = math.prod(shape)
     ufunc = isinstance(kernel, np.ufunc)
     slow = slow_with_number(kernel, arrays)
-    shared = n >= SPLIT
+    moves = kernel in MOVERS or hasattr(kernel, "into")
+    shared = pays(n) if moves else n >= SPLIT
     if ufunc and not slow and not shared:
         return kernel(*arrays, out=empty(shape, _type_of(kernel, arrays)))
     flat = [a.reshape(-1) if a.ndim else a for a in arrays]
-    moves = kernel in MOVERS or hasattr(kernel, "into")
     if ufunc or moves:
         dtype = _type_of(kernel, arrays)
     else:
@@ -62,10 +64,15 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     out = empty(shape, dtype)
     work = _worker(kernel, flat, out.reshape(-1), slow)
     if shared:
-        team().run(work, pieces(n, BLOCK, AHEAD if moves else AHEAD // 3))
+        team().run(work, pieces(n, BLOCK, AHEAD if moves else AHEAD // 3), light=moves)
     else:
         work(0, n)
     return out
+
+
+def pays(n: int) -> bool:
+    """Whether a second thread pays for n elements, if a kernel does little but move memory."""
+    return n >= (SPLIT if not blas.awake() else MANY)
 
 
 def _type_of(kernel: Any, arrays: Sequence[np.ndarray]) -> np.dtype:
@@ -148,10 +155,10 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
         parts = [a[i:j] if has_all else a for a, has_all in zip(arrays, whole, strict=True)]
         repeat(kernel, parts, out[i:j])
 
-    if out.size < SPLIT or shape[0] < 2:
+    if shape[0] < 2 or not pays(out.size):
         repeat(kernel, arrays, out)
     else:
-        team().run(work, cuts(shape[0], 1))
+        team().run(work, cuts(shape[0], 1), light=True)
     return out
 
 
@@ -176,7 +183,7 @@ def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
         and fast.run(kernel, (target, other), inplace=True) is not None
     ):
         return
-    if target.size < SPLIT or not apart or _common_shape((target, other)) is None:
+    if not pays(target.size) or not apart or _common_shape((target, other)) is None:
         repeat(kernel, (target, other), target)  # where they overlap, NumPy takes a copy
         return
     a = target.reshape(-1)
@@ -185,4 +192,4 @@ def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
     def work(i: int, j: int) -> None:
         kernel(a[i:j], b[i:j] if b.ndim else b, out=a[i:j])
 
-    team().run(work, pieces(a.size, BLOCK, AHEAD))
+    team().run(work, pieces(a.size, BLOCK, AHEAD), light=True)

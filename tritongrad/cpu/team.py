@@ -65,7 +65,7 @@ class Team:
     """
 
     looking: Any = None  # helpers of spinning.py, which would be in the way
-    used = 0.0  # when work of whatever kind but products was last shared, by time.monotonic
+    used = 0.0  # when heavy work was last shared, by time.monotonic
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -86,15 +86,18 @@ class Team:
                 job.take(job.parts.pop)
             del job  # an idle helper holds no array
 
-    def run(self, work: Callable, parts: Sequence[tuple], product: bool = False) -> None:
-        """work(*part) for every part, from both ends: the caller begins with the first."""
+    def run(self, work: Callable, parts: Sequence[tuple], light: bool = False) -> None:
+        """work(*part) for every part, from both ends: the caller begins with the first.
+
+        `light`: OpenBLAS's threads may be in its way, as alone it would be almost as quick.
+        """
         if len(parts) == 1 or not self.busy.acquire(blocking=False):
             for part in parts:
                 work(*part)
             return
         if self.looking is not None:
             self.looking.rest()
-        if not product:
+        if not light:
             Team.used = time.monotonic()
         job = Job(work, parts)
         try:
