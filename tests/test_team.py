@@ -11,6 +11,7 @@ from forks import holds_in_a_child
 
 import tritongrad as tg
 from tritongrad.cpu import large, losses, nn, norm, rows, team, totals
+from tritongrad.cpu.blas import blas
 from tritongrad.cpu.fast import fast
 from tritongrad.cpu.pool import pool
 
@@ -101,6 +102,7 @@ def runs(monkeypatch):
         run(self, work, parts, light)
 
     monkeypatch.setattr(team.Team, "run", counted)
+    monkeypatch.setattr(blas, "woken", 0.0)  # its threads would be left alone
     monkeypatch.setattr(fast, "off", True)  # its loops have helpers of their own
     return seen
 
