@@ -7,6 +7,7 @@ mean, which is exact near it, and what that number lacks is put right afterwards
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,10 +15,11 @@ import numpy as np
 from tritongrad.dtype import FLOAT32, FLOAT64
 
 from .pool import empty
+from .scratch import little_room
 from .team import cuts, team
 
 Array = np.ndarray
-BLOCK = 1 << 16  # elements worked on at a time
+BLOCK = 1 << 17  # elements worked on at a time
 SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 LONG = 512  # elements of a plane from which loops along it are long enough
 GROUP = 16  # images that are added up in float32
@@ -40,8 +42,9 @@ def in_blocks(work: Callable, x: Array) -> int:
     count = -(-len(x) // step)
 
     def part(start: int, stop: int) -> None:
-        for k in range(start, stop):
-            work(slice(k * step, min((k + 1) * step, len(x))), k)
+        with little_room(math.prod(x.shape[1:])):
+            for k in range(start, stop):
+                work(slice(k * step, min((k + 1) * step, len(x))), k)
 
     if x.size < SPLIT or count < 2:
         part(0, count)

@@ -12,6 +12,7 @@ import numpy as np
 from . import fast
 from .blas import blas
 from .pool import empty
+from .scratch import little_room
 from .team import cuts, pieces, team
 
 BOOL = np.dtype(bool)
@@ -21,7 +22,6 @@ MANY = 1 << 22  # ... beside threads of OpenBLAS's that wait for work
 BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay in L2
 WIDE = 1 << 17  # ... of one that keeps them in its result
 WHOLE = 1 << 62  # ... of one without any: threads meet less often at the interpreter's lock
-BUFFER = 512  # elements of NumPy's buffers where rows are longer: it then reads them as they lie
 ROW = 1 << 14  # elements of a row full of one number; much shorter ones NumPy copies first
 AHEAD = 6  # blocks that a kernel which moves memory does while a helper wakes
 MOVERS = frozenset(
@@ -164,14 +164,8 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
 
 def repeat(kernel: Any, arrays: Sequence[np.ndarray], out: np.ndarray) -> None:
     """kernel(*arrays, out=out), where some of the arrays are repeated along dims of others."""
-    if not out.ndim or out.shape[-1] < BUFFER:
+    with little_room(out.shape[-1] if out.ndim else 0):
         kernel(*arrays, out=out)
-        return
-    before = np.setbufsize(BUFFER)  # of this thread
-    try:
-        kernel(*arrays, out=out)
-    finally:
-        np.setbufsize(before)
 
 
 def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:

@@ -10,8 +10,8 @@ from tritongrad.dtype import FLOAT64
 
 from .nn import wide
 from .pool import empty
-from .rows import ROOM, column, dots, in_blocks, sums
-from .scratch import scratch
+from .rows import column, dots, in_blocks, sums
+from .scratch import ROOM, scratch
 from .totals import add
 
 Array = np.ndarray

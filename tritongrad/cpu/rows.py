@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from .scratch import little_room
 from .team import cuts, team
 
 Array = np.ndarray
 BLOCK = 1 << 20  # elements of a block at most
 CHUNK = 1 << 10  # elements of a row that BLAS adds in the array's own precision
 SPLIT = 1 << 19  # elements beyond which a second thread pays: each step of a block is short
-ROOM = 512  # elements that NumPy may gather at a time: a loop along so long a row goes without
 ONES = {np.dtype(t): np.ones(CHUNK, t) for t in (np.float32, np.float64)}
 
 
@@ -28,13 +28,9 @@ def in_blocks(rows: int, n: int, work: Callable) -> None:
     step = max(BLOCK // max(n, 1), 1)
 
     def several(first: int, last: int) -> None:
-        before = np.setbufsize(ROOM) if n >= ROOM else None
-        try:
+        with little_room(n):
             for i in range(first, last, step):
                 work(i, min(i + step, last))
-        finally:
-            if before is not None:
-                np.setbufsize(before)
 
     if rows * n <= SPLIT:
         several(0, rows)

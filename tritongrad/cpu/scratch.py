@@ -1,10 +1,14 @@
-"""Memory that a thread works in and keeps: what another thread has used is not in its cache."""
+"""Memory that a thread works in: its own, which is in its cache, and NumPy's buffers."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+
+ROOM = 512  # elements that NumPy may gather at a time: a loop along so long a row goes without
 
 
 class Scratch(threading.local):
@@ -21,3 +25,17 @@ class Scratch(threading.local):
 
 
 scratch = Scratch()
+
+
+@contextmanager
+def little_room(n: int) -> Iterator[None]:
+    """Within, this thread's NumPy reads repeated rows of n elements as they lie, if they are long:
+    it would gather shorter ones in a buffer first."""
+    if n < ROOM:
+        yield
+        return
+    before = np.setbufsize(ROOM)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
