@@ -166,3 +166,44 @@ def test_an_access_outside_an_argument_is_named():
     with pytest.raises(IndexError, match=r"store out of bounds at element offset 8 from.*'y'"):
         with_a_wrong_stride[(1,)](x, y, 8, BLOCK=8)
     assert "in kernel without_a_mask, program (2, 0, 0)" in caught.value.__notes__[0]
+
+
+@triton.jit
+def doubled(out, x, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(out + i, 2 * tl.load(x + i, i < n), i < n)
+
+
+BAD_LAUNCHES = [
+    (lambda k, x: k[(1,)](tg.ones(4), tg.ones(4), 4, BLOCK=4), RuntimeError, "on the CPU"),
+    (lambda k, x: k[(1,)](x.numpy(), x.numpy(), 4, BLOCK=4), RuntimeError, "doubled: a tensor"),
+    (lambda k, x: k[(1,)](x, [1.0], 4, BLOCK=4), TypeError, "doubled: argument 'x' must be"),
+    (lambda k, x: k[(1,)](x, x, 4, BLOCK=4, SIZE=4), TypeError, r"\['SIZE'\] by name"),
+    (lambda k, x: k[(1,)](x, x, 4, 4, 4), TypeError, "doubled takes .*; got 5 arguments"),
+    (lambda k, x: k[1](x, x, 4, BLOCK=4), TypeError, "the grid must be a tuple of ints"),
+    (lambda k, x: k[(1, 1, 1, 1)](x, x, 4, BLOCK=4), ValueError, "1 to 3 sizes"),
+    (lambda k, x: k[(-1,)](x, x, 4, BLOCK=4), ValueError, "none of them negative"),
+]
+
+
+@pytest.mark.parametrize(("launch", "error", "text"), BAD_LAUNCHES)
+def test_a_launch_that_cannot_be_meant_says_so(launch, error, text):
+    x = tg.ones(4, device="interpret")
+    if "numpy" in launch.__code__.co_names:
+        x = x.cpu()
+    with pytest.raises(error, match=text):
+        launch(doubled, x)
+
+
+def test_a_launch_may_name_options_and_have_no_programs():
+    x = tg.ones(4, device="interpret")
+    doubled[(0,)](x, x, 4, BLOCK=4)
+    assert x.tolist() == [1] * 4
+    doubled[(1,)](x, x, 4, BLOCK=4, num_warps=2, num_stages=1)
+    assert x.tolist() == [2] * 4
+
+
+def test_a_kernel_is_compiled_ahead_of_time_without_a_gpu():
+    x = tg.ones(4, device="interpret")
+    made = doubled.warmup(x, x, 4, BLOCK=4, grid=(1,))
+    assert ".entry doubled" in made.asm["ptx"] and x.tolist() == [1] * 4

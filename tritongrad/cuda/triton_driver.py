@@ -9,12 +9,14 @@ import numpy as np
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.backends.driver import DriverBase
+from triton.backends.nvidia.compiler import CUDAOptions
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
 from tritongrad.cuda.array import DeviceArray, InterpretArray
 from tritongrad.cuda.seam import here
 
+OPTIONS = set(CUDAOptions.__dataclass_fields__)  # what a launch may say besides arguments
 DEFAULT_ARCH = 90  # what ahead-of-time compilation aims at where there is no GPU
 
 _lock = threading.Lock()
@@ -45,14 +47,21 @@ def array_of(value: Any) -> Any:
     return array if isinstance(array, DeviceArray) else None
 
 
-def _interpreted(args: tuple, kwargs: dict) -> bool:
+def _interpreted(kernel: Any, args: tuple, kwargs: dict) -> bool:
+    """Whether a launch is for the interpret device; one with arrays of the CPU is refused."""
     values = (*args, *kwargs.values())
-    return any(type(getattr(value, "_array", value)) is InterpretArray for value in values)
+    kinds = {type(getattr(value, "_array", value)) for value in values}
+    if InterpretArray not in kinds and np.ndarray in kinds:
+        name = getattr(kernel, "base_fn", kernel).__name__
+        raise RuntimeError(
+            f"{name}: a tensor argument is on the CPU; move it with .to('cuda') or .to('interpret')"
+        )
+    return InterpretArray in kinds
 
 
 def _run_or_interpret(stock: Any) -> Any:
     def run(self: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
-        if warmup or not _interpreted(args, kwargs):
+        if warmup or not _interpreted(self, args, kwargs):
             return stock(self, *args, grid=grid, warmup=warmup, **kwargs)
         for hook in self.pre_run_hooks:
             hook(*args, **kwargs)
@@ -66,6 +75,12 @@ def _interpret(kernel: Any, args: tuple, grid: Any, kwargs: dict) -> None:
     from tritongrad.cuda.interpreter import run
 
     given = dict(zip(kernel.arg_names, args, strict=False)) | kwargs
+    unknown = sorted(given.keys() - set(kernel.arg_names) - OPTIONS)
+    if unknown or len(args) > len(kernel.arg_names):
+        raise TypeError(
+            f"{kernel.__name__} takes {', '.join(kernel.arg_names)}; got {len(args)} arguments by "
+            f"position and {unknown or 'nothing else'} by name"
+        )
     bound, values, constexprs = {}, [], {}
     for param in kernel.params:
         if param.name not in given and not param.has_default:
@@ -75,9 +90,21 @@ def _interpret(kernel: Any, args: tuple, grid: Any, kwargs: dict) -> None:
             constexprs[param.name] = value
         else:
             values.append(_interpretable(kernel, param.name, value))
-    if callable(grid):
-        grid = grid(bound)
-    run(kernel, tuple(grid), tuple(values), constexprs)
+    grid = grid(bound) if callable(grid) else grid
+    run(kernel, _checked_grid(kernel, grid), tuple(values), constexprs)
+
+
+def _checked_grid(kernel: Any, grid: Any) -> tuple:
+    if not isinstance(grid, (tuple, list)) or not all(hasattr(n, "__index__") for n in grid):
+        raise TypeError(
+            f"{kernel.__name__}: the grid must be a tuple of ints, as in kernel[(4,)](...), got "
+            f"{grid!r}"
+        )
+    if not 1 <= len(grid) <= 3 or min(grid) < 0:
+        raise ValueError(
+            f"{kernel.__name__}: the grid must have 1 to 3 sizes, none of them negative, got {grid}"
+        )
+    return tuple(grid)
 
 
 def _interpretable(kernel: Any, name: str, value: Any) -> Any:
@@ -87,12 +114,17 @@ def _interpretable(kernel: Any, name: str, value: Any) -> Any:
             f"{kernel.__name__}: argument {name!r} is not on the interpret device as the others "
             "are; move it with .to('interpret')"
         )
+    if isinstance(value, (list, dict, str)):
+        raise TypeError(
+            f"{kernel.__name__}: argument {name!r} must be a tensor, a number or a constexpr, got "
+            f"{value!r:.40}"
+        )
     return value if array is None else array
 
 
 def _tune_or_not(stock: Any) -> Any:
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not _interpreted(args, kwargs):
+        if not _interpreted(self, args, kwargs):
             return stock(self, *args, **kwargs)
         measured, self.cache = self.cache, {}  # what is chosen here says nothing about a GPU
         try:
@@ -105,7 +137,7 @@ def _tune_or_not(stock: Any) -> Any:
 
 def _bench_or_not(stock: Any) -> Any:
     def bench(self: Any, *args: Any, config: Any, **meta: Any) -> Any:
-        if _interpreted(args, meta):
+        if _interpreted(self, args, meta):
             return [float(self.configs.index(config))] * 3  # the first one wins
         return stock(self, *args, config=config, **meta)
 
