@@ -146,48 +146,46 @@ def by_blas(input: Array, other: Array, out: Array, steps: Steps) -> None:
     addresses = [x.ctypes.data for x in (input, other, out)]
     for number, step in enumerate(steps):
         arguments = prepared(step, strides, out.itemsize, number > 0)
-        blas.batches[out.dtype](*arguments(addresses))
+        blas.batches[out.dtype](*arguments(*addresses))
 
 
 @functools.lru_cache(maxsize=512)
-def prepared(step: tuple, strides: tuple, itemsize: int, add: bool) -> Callable:
-    """A function that makes the arguments of gemm_batch, of which only addresses are missing."""
-    count = len(step)
-    pointers = struct.Struct(f"{count}q")
-    numbers = struct.Struct(f"{count}{'f' if itemsize == 4 else 'd'}").pack
-    (turn_a, lda), (turn_b, ldb), (_, ldc) = [layout(s, itemsize) for s in strides]
-    turns = [struct.pack(f"{count}i", *[turn] * count) for turn in (turn_a, turn_b)]
-    leading = [pointers.pack(*[step] * count) for step in (lda, ldb, ldc)]
-    sizes = [
-        pointers.pack(*each)
-        for each in zip(
-            *[(p.j - p.i, p.right - p.left, p.last - p.first) for p in step], strict=True
-        )
-    ]
-    ones, factor = numbers(*[1.0] * count), numbers(*[float(add)] * count)
-    offsets = [
-        [sum(map(mul, s, where[-len(s) :])) for where in places]
-        for s, places in zip(
-            strides,
-            (
-                [(p.m, p.i, p.first) for p in step],
-                [(p.m, p.first, p.left) for p in step],
-                [(p.m, p.i, p.left) for p in step],
-            ),
-            strict=True,
-        )
-    ]
-    groups = pointers.pack(*[1] * count)
+def prepared(step: tuple[Piece, ...], strides: tuple, itemsize: int, add: bool) -> Callable:
+    """A function of three addresses that makes the arguments of gemm_batch; the rest is known."""
+    count, real = len(step), "f" if itemsize == 4 else "d"
 
-    def arguments(addresses: list[int]) -> tuple:
+    def every(kind: str, value: float) -> bytes:
+        return struct.pack(f"{count}{kind}", *[value] * count)
+
+    a, b, c = strides
+    (turn_a, lda), (turn_b, ldb), (_, ldc) = [layout(s, itemsize) for s in strides]
+    pointers = struct.Struct(f"{count}q").pack
+    starts = (
+        [offset(a, p.m, p.i, p.first) for p in step],
+        [offset(b, p.m, p.first, p.left) for p in step],
+        [offset(c, p.m, p.i, p.left) for p in step],
+    )
+    turns = every("i", turn_a), every("i", turn_b)
+    rows = pointers(*[p.j - p.i for p in step])
+    cols = pointers(*[p.right - p.left for p in step])
+    inner = pointers(*[p.last - p.first for p in step])
+    one, factor = every(real, 1), every(real, add)
+    lda, ldb, ldc, single = [every("q", n) for n in (lda, ldb, ldc, 1)]
+
+    def arguments(*addresses: int) -> tuple:
         a, b, c = [
-            pointers.pack(*[start + offset for offset in each])
-            for start, each in zip(addresses, offsets, strict=True)
+            pointers(*[address + start for start in each])
+            for address, each in zip(addresses, starts, strict=True)
         ]
-        lda, ldb, ldc = leading
-        return (ROW_MAJOR, *turns, *sizes, ones, a, lda, b, ldb, factor, c, ldc, count, groups)
+        sizes = rows, cols, inner
+        return ROW_MAJOR, *turns, *sizes, one, a, lda, b, ldb, factor, c, ldc, count, single
 
     return arguments
+
+
+def offset(strides: tuple, m: int, row: int, column: int) -> int:
+    """In bytes, of an element of a matrix or of matrix m of a batch."""
+    return sum(map(mul, strides, (m, row, column)[-len(strides) :]))
 
 
 def layout(strides: tuple, itemsize: int) -> tuple[int, int]:
