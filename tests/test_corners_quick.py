@@ -252,3 +252,26 @@ def test_whole_numbers_of_any_length_are_numbers_beside_floats():
         for call in (lambda x=x: x + 10**400, lambda x=x: tg.where(x > 5, x, 10**400)):
             with pytest.raises(OverflowError):
                 call()
+
+
+@pytest.mark.parametrize("number", [1, -3, 0, 2**40, 2**62, -(2**63)])
+@pytest.mark.parametrize("name", ["add_", "sub_", "mul_"])
+def test_counters_change_in_place_as_numpy_says_and_count_their_writes(name, number):
+    values = np.array([[0, -1, 5], [2**62, -(2**63), 2**63 - 1]])
+    x = tg.from_numpy(values.copy())
+    part = x[:, ::2]
+    with np.errstate(over="ignore"):
+        want = getattr(np, {"add_": "add", "sub_": "subtract", "mul_": "multiply"}[name])(
+            values, np.int64(number)
+        )
+    assert getattr(x, name)(number) is x
+    np.testing.assert_array_equal(x.numpy(), want)
+    np.testing.assert_array_equal(part.numpy(), want[:, ::2])
+
+
+def test_a_saved_index_that_was_counted_up_is_refused():
+    index = tg.tensor([0, 1])
+    loss = tg.ones(3, requires_grad=True).index_select(0, index).sum()
+    index.add_(1)
+    with pytest.raises(RuntimeError, match="modified"):
+        loss.backward()

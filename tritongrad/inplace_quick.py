@@ -11,11 +11,12 @@ import numpy as np
 from .autograd.modes import quiet, state
 from .autograd.variable import INFERENCE, Variable
 from .cpu import large
-from .dtype import FLOAT32, FLOAT64
+from .dtype import FLOAT32, FLOAT64, INT64
 from .op import Op
 from .operands import zero_dim
 
 ndarray = np.ndarray
+EXACT = frozenset((np.add, np.subtract, np.multiply))  # of integers, modulo 2**64: counters
 
 
 def quick_writer(operation: Op) -> Callable | None:
@@ -38,7 +39,7 @@ def quick_writer(operation: Op) -> Callable | None:
             return False
         if kernel is None:
             kernel = for_floats(operation)
-        if not isinstance(kernel, np.ufunc):
+        if not isinstance(kernel, np.ufunc) or (target.dtype is INT64 and kernel not in EXACT):
             return False
         if target.size >= large.LARGE:
             quiet(large.store, kernel, target, b)
@@ -72,10 +73,13 @@ def _plain_operand(input: Any, args: tuple) -> np.ndarray | None:
         return None
     other: Any = args[0]
     d = target.dtype
-    if not (d is FLOAT32 or d is FLOAT64):
-        return None
     is_tensor = type(other) not in (float, int)
-    b = getattr(other, "_array", None) if is_tensor else zero_dim(other, d)
+    if d is FLOAT32 or d is FLOAT64:
+        b = getattr(other, "_array", None) if is_tensor else zero_dim(other, d)
+    elif d is INT64 and type(other) is int and abs(other) < 1 << 62:
+        b = np.array(other)
+    else:
+        return None
     if type(b) is not ndarray or b.dtype is not d or (is_tensor and b.shape != target.shape):
         return None
     traced = input._node is not None or getattr(other, "_node", None) is not None
