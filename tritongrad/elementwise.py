@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.modes import off, quiet, shared_quiet, state
+from .autograd.modes import inferring, off, quiet, shared_quiet, state
 from .autograd.quick import trace_one, trace_two
 from .autograd.variable import INFERENCE, Variable, new, registry
 from .calling import ALIASES, into, out_of_memory, publish
@@ -49,6 +49,8 @@ def elementwise(
         entry = {1: _unary, 2: _binary, 3: _ternary}.get(count, _any)(operation)
         if count < 4:
             _call_like(entry, function)
+        if count == 2:
+            publish(functools.wraps(function)(entry.operator), operation)
         return publish(functools.wraps(function)(entry), operation)
 
     return declare
@@ -97,17 +99,28 @@ def _unary(operation: Op) -> Callable:
 
 
 def _binary(operation: Op) -> Callable:
+    operator = _operator(operation)
+
+    def entry(input: Any, other: Any, *, out: Any = None, alpha: Any = None) -> Any:
+        if out is None and alpha is None:
+            return operator(input, other)
+        return _bind(operation, (input, other), {"out": out, "alpha": alpha})
+
+    entry.operator = operator
+    return entry
+
+
+def _operator(operation: Op) -> Callable:
+    """What `x + y` calls: no argument has a name, for which Python would look each time."""
     kernel: Any = None
     Tensor: Any = None
 
-    def entry(input: Any, other: Any, *, out: Any = None, alpha: Any = None) -> Any:
+    def operator(input: Any, other: Any) -> Any:
         nonlocal kernel, Tensor
-        if out is not None or alpha is not None:
-            return _bind(operation, (input, other), {"out": out, "alpha": alpha})
         try:  # the quick way: two float32 (or float64) arrays of NumPy, or one and a number
             a = input._array
             d = a.dtype
-            is_tensor = type(other) not in NUMBERS
+            is_tensor = type(other) is Tensor or type(other) not in NUMBERS
             if type(a) is not ndarray or not (d is FLOAT32 or d is FLOAT64):
                 return _binary_elsewhere(operation, input, other, a, is_tensor)
             b = other._array if is_tensor else zero_dim(other, d)
@@ -118,24 +131,25 @@ def _binary(operation: Op) -> Callable:
         if kernel is None:
             kernel, Tensor = operation.cpu, registry.Tensor
         try:
-            small = a.size < LARGE
-            result = shared_quiet(kernel, a, b) if small else quiet(large_map, kernel, a, b)
+            if a.size < LARGE:
+                result = shared_quiet(kernel, a, b)
+            else:
+                result = quiet(large_map, kernel, a, b)
         except (RuntimeError, TypeError, ValueError, MemoryError):  # run() says what is wrong
             return run(operation, (input, other))
-        result = result if type(result) is ndarray else np.asarray(result)
+        if type(result) is not ndarray:
+            result = np.asarray(result)
         t = new(Tensor)
         t._array = result
-        if off and not state.recording:
-            t._node = None
-            if state.inference:
-                t._version = INFERENCE
-        elif input._node is None and (not is_tensor or other._node is None):
-            t._node = None
-        else:
+        t._node = None
+        needs = input._node is not None or (is_tensor and other._node is not None)
+        if needs and (not off or state.recording):
             t._node = trace_two(operation, input, other, is_tensor, result, t)
+        elif inferring and state.inference and not state.recording:
+            t._version = INFERENCE
         return t
 
-    return entry
+    return operator
 
 
 def _ternary(operation: Op) -> Callable:

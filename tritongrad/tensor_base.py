@@ -9,7 +9,7 @@ import numpy as np
 
 from .autograd import engine
 from .autograd.graph import KeepGrad, Node, Output, RemovableHandle
-from .autograd.variable import LEAF, Variable, edge_of, version_of, wrap
+from .autograd.variable import LEAF, Variable, edge_of, make_leaf, version_of, wrap
 from .devices import device, device_of_array
 from .dtype import BY_NUMPY, dtype
 from .tensor_values import TensorValues
@@ -131,8 +131,9 @@ class TensorBase(TensorValues):
             )
         if requires_grad != (self._node is LEAF):
             if requires_grad:
-                version_of(self)
-            self._node = LEAF if requires_grad else None
+                make_leaf(self)
+            else:
+                self._node = None
         return self
 
     @property
@@ -184,7 +185,10 @@ class TensorBase(TensorValues):
         `gradient`: of what comes after, in this tensor's shape; may be absent for one element.
         `inputs`: accumulate into these only. `create_graph`: record, for second derivatives.
         """
-        engine.run_backward((self,), (gradient,), retain_graph, create_graph, inputs)
+        if inputs is None:
+            engine.backward_from(self, gradient, retain_graph, create_graph)
+        else:
+            engine.run_backward((self,), (gradient,), retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
         """Call hook(grad) when this tensor's gradient is known; it may return another."""
@@ -193,7 +197,7 @@ class TensorBase(TensorValues):
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if isinstance(edge, Node):
             return edge.register_hook(hook)
-        if getattr(self, "_hooks", None) is None:
+        if self._hooks is None:
             self._hooks = {}
         return RemovableHandle(self._hooks, hook)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.autograd.variable import INFERENCE, LEAF, new, version_of, wrap
+from tritongrad.autograd.variable import INFERENCE, make_leaf, new, version_of, wrap
 from tritongrad.devices import CPU, device, place
 from tritongrad.tensor_base import TensorBase
 
@@ -60,7 +60,9 @@ class ExchangeMethods(TensorBase):
         copied._array = self._array
         inference = getattr(self, "_version", None) is INFERENCE
         copied._version = INFERENCE if inference else version_of(self)
-        copied._node = LEAF if self.requires_grad else None
+        copied._node = None
+        if self.requires_grad:
+            make_leaf(copied)
         if hasattr(self, "__dict__"):
             copied.__dict__.update(self.__dict__)
         return copied

@@ -25,11 +25,16 @@ class MathMethods(TensorBase):
 
     # arithmetic
 
-    add = __add__ = __radd__ = elementwise.add
-    sub = subtract = __sub__ = elementwise.sub
-    mul = multiply = __mul__ = __rmul__ = elementwise.mul
-    div = divide = true_divide = __truediv__ = elementwise.div
-    pow = __pow__ = elementwise.pow
+    add = elementwise.add
+    sub = subtract = elementwise.sub
+    mul = multiply = elementwise.mul
+    div = divide = true_divide = elementwise.div
+    pow = elementwise.pow
+    __add__ = __radd__ = elementwise.add.operator
+    __sub__ = elementwise.sub.operator
+    __mul__ = __rmul__ = elementwise.mul.operator
+    __truediv__ = elementwise.div.operator
+    __pow__ = elementwise.pow.operator
     floor_divide = __floordiv__ = compare.floor_divide
     remainder = __mod__ = compare.remainder
     fmod = compare.fmod

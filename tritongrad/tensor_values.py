@@ -90,9 +90,6 @@ class TensorValues(Variable):
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())
 
-    def __hash__(self) -> int:
-        return id(self)
-
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         return printing.represent(self, tensor_contents)
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tritongrad.dtype import FLOAT32
+
 from . import loop
-from .modes import state
-from .variable import Variable, edge_of, registry, wrap
+from .modes import off, state
+from .variable import Variable, accumulate_lock, edge_of, registry, wrap
 
 
 def check_grad(t: Any, value: Any) -> None:
@@ -48,7 +50,7 @@ def initial_gradient(t: Any, gradient: Any) -> Any:
             f"Mismatch in shape: the gradient has shape {list(gradient._array.shape)} and the "
             f"output {list(t._array.shape)}"
         )
-    return gradient if state.recording else wrap(gradient._array)
+    return gradient if not off or state.recording else wrap(gradient._array)
 
 
 def _edge(t: Any) -> Any:
@@ -59,9 +61,16 @@ def _edge(t: Any) -> Any:
             "element 0 of tensors does not require grad and does not have a grad_fn: set "
             "requires_grad=True on what it should be differentiated by, before computing it"
         )
-    if t._array.dtype.kind in "biu":
+    d = t._array.dtype
+    if d is not FLOAT32 and d.kind in "biu":
         raise RuntimeError(f"backward: only floating tensors have gradients, got {t.dtype}")
     return edge
+
+
+def backward_from(t: Any, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
+    """Accumulate the gradients of one tensor into the leaves: the usual case."""
+    retain = create_graph if retain_graph is None else retain_graph
+    loop.backward((_edge(t),), [initial_gradient(t, gradient)], retain, create_graph)
 
 
 def run_backward(
@@ -73,10 +82,6 @@ def run_backward(
 ) -> None:
     """Accumulate the gradients of `tensors` into the leaves, or into `inputs` only."""
     retain = create_graph if retain_graph is None else retain_graph
-    if inputs is None and len(tensors) == 1:  # the usual case
-        t = tensors[0]
-        loop.backward((_edge(t),), [initial_gradient(t, gradients[0])], retain, create_graph)
-        return
     targets = None
     if inputs is not None:
         inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
@@ -86,9 +91,11 @@ def run_backward(
     edges = [_edge(t) for t in tensors]
     starts = list(map(initial_gradient, tensors, gradients))
     found = loop.backward(edges, starts, retain, create_graph, targets)
-    for t, edge in zip(inputs or (), targets or (), strict=True):
-        if not isinstance(edge, Variable) and id(edge) in found:
-            loop.accumulate_grad(t, found[id(edge)], create_graph)
+    with accumulate_lock:
+        for t, edge in zip(inputs or (), targets or (), strict=True):
+            if not isinstance(edge, Variable) and id(edge) in found:
+                t._grad = t.grad
+                loop.accumulate_grad(t, found[id(edge)], create_graph)
 
 
 def backward(

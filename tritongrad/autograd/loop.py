@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tritongrad.autograd.graph import Node, Output, anomaly
-from tritongrad.autograd.modes import state
+from tritongrad.autograd.modes import state, switch
 from tritongrad.autograd.record import OpNode
 from tritongrad.autograd.variable import Variable, accumulate_lock, wrap
 
@@ -30,26 +30,65 @@ def backward(
     With `targets` (edges) only what leads to them runs; their gradients are returned, and unless
     `accumulate` leaves keep their `grad`.
     """
-    wanted = None if targets is None else {id(t) for t in targets}
-    needed = None if wanted is None else _leading_to(wanted, edges)
-    run = Pass(retain_graph, create_graph, wanted, needed)
-    before = state.recording
-    if before is not create_graph:
-        state.grad = create_graph
+    other_way = state.recording is not create_graph
+    if other_way:
+        switch(create_graph)
     try:
+        alone = targets is None and len(edges) == 1
+        if alone and to_leaves(edges[0], grads[0], retain_graph, create_graph):
+            return {}
+        wanted = None if targets is None else {id(t) for t in targets}
+        needed = None if wanted is None else _leading_to(wanted, edges)
+        run = Pass(retain_graph, create_graph, wanted, needed)
         run.nodes(edges, grads)
         del grads  # else the gradients would look shared to is_unshared
         run.leaves_last(accumulate)
+        return run.found
     finally:
-        if before is not create_graph:
-            state.grad = before
-    return run.found
+        if other_way:
+            switch(not create_graph)
+
+
+def to_leaves(node: Any, g: Any, retain_graph: bool, create_graph: bool) -> bool:
+    """Backward through one plain Node to its one or two leaves: a Pass without what it may need.
+
+    False, and nothing is done, if they are not: there is more than that to be put in order.
+    """
+    if type(node) is not OpNode or node.hooks or anomaly or Pass.visit is not _visit:
+        return False
+    edges = node.edges
+    if len(edges) > 2 or (len(edges) == 2 and edges[0] is edges[1]):
+        return False
+    for leaf in edges:
+        if not isinstance(leaf, Variable) or leaf._hooks:
+            return False
+    grads: list = node.vjp(g if g._array.dtype is node.dtype else fit(g, node), create_graph)
+    if not retain_graph and (node.tensors or node.values):
+        node.tensors = node.values = None
+    for i, leaf in enumerate(edges):
+        g = grads[i]
+        if g is None:
+            continue
+        array, like = g._array, leaf._array
+        if array.shape != like.shape or array.dtype is not like.dtype:
+            grads[i] = fit(g, like)
+    array = None  # else a gradient would look shared to is_unshared
+    accumulate_lock.acquire()  # `with` would take twice the time
+    try:
+        for leaf in reversed(edges):
+            g = grads.pop()
+            if g is not None:
+                accumulate_grad(leaf, g, create_graph)
+    finally:
+        accumulate_lock.release()
+    return True
 
 
 class Pass:
     """One run of backward: what is on its way, and what was asked for.
 
-    `pending`  id of an edge -> the sum of the gradients that have come in so far
+    `pending`  Node -> the sum of the gradients that have come in so far
+    `leaves`   leaf tensor -> the same
     `wanted`   ids of the edges whose gradients go to `found`; `needed`: of those that lead there
     """
 
@@ -60,13 +99,13 @@ class Pass:
         self.create_graph = create_graph
         self.wanted = wanted
         self.needed = needed
-        self.pending: dict[int, Any] = {}
-        self.leaves: list = []
+        self.pending: dict[Node, Any] = {}
+        self.leaves: dict[Variable, Any] = {}
         self.found: dict[int, Any] = {}
 
     def nodes(self, edges: Sequence, grads: Any) -> None:
         """The loop: hand gradients on along edges, take the latest Node, ask it for the next."""
-        pending, needed = self.pending, self.needed
+        pending, leaves, needed = self.pending, self.leaves, self.needed
         plain = self.wanted is None and not self.retain_graph and not anomaly
         plain = plain and Pass.visit is _visit  # else a profile is being taken
         heap: list[tuple[int, Any]] = []
@@ -80,14 +119,12 @@ class Pass:
                 array = g._array
                 if array.shape != like.shape or array.dtype is not like.dtype:
                     g = fit(g, like)
-                key = id(edge)
-                if key in pending:
-                    pending[key] = pending[key] + g
+                waiting = leaves if is_leaf else pending
+                if edge in waiting:
+                    waiting[edge] = waiting[edge] + g
                     continue
-                pending[key] = g
-                if is_leaf:
-                    self.leaves.append(edge)
-                else:
+                waiting[edge] = g
+                if not is_leaf:
                     heapq.heappush(heap, (-edge.seq, edge))
             g = grads = array = None  # else a gradient would look shared to is_unshared
             if not heap:
@@ -95,11 +132,11 @@ class Pass:
             node = heapq.heappop(heap)[1]
             if plain and type(node) is OpNode and not node.hooks:  # what visit() does with it
                 edges = node.edges
-                grads = node.vjp(pending.pop(id(node)), self.create_graph)
+                grads = node.vjp(pending.pop(node), self.create_graph)
                 if node.tensors or node.values:
                     node.tensors = node.values = None
             else:
-                edges, grads = self.visit(node, pending.pop(id(node)), heap)
+                edges, grads = self.visit(node, pending.pop(node), heap)
 
     def visit(self, node: Any, g: Any, heap: list) -> tuple[Sequence, Any]:
         """Run the hooks and the formulas of a Node: its edges, and a gradient for each."""
@@ -125,17 +162,17 @@ class Pass:
 
     def leaves_last(self, accumulate: bool) -> None:
         """Hooks of leaves see the whole gradient, once; then it is added to `grad`."""
-        wanted = self.wanted
-        for leaf in self.leaves:
-            key = id(leaf)
-            g = self.pending.pop(key)
-            hooks = getattr(leaf, "_hooks", None)
-            if hooks:
-                g = _run_hooks(hooks, g, "AccumulateGrad")
-            if wanted is not None:  # only leaves that are wanted come here
-                self.found[key] = g
-            if accumulate:
-                accumulate_grad(leaf, g, self.create_graph)
+        leaves = self.leaves
+        for leaf in leaves:
+            if leaf._hooks:
+                leaves[leaf] = _run_hooks(leaf._hooks, leaves[leaf], "AccumulateGrad")
+        if self.wanted is not None:  # only leaves that are wanted came here
+            self.found |= {id(leaf): g for leaf, g in leaves.items()}
+        if accumulate:
+            with accumulate_lock:
+                while leaves:
+                    leaf, g = leaves.popitem()
+                    accumulate_grad(leaf, g, self.create_graph)
 
 
 _visit = Pass.visit
@@ -144,9 +181,9 @@ _visit = Pass.visit
 def _hand_over(output: Output, g: Any, pending: dict, heap: list) -> None:
     """Put the gradient of one of several outputs in its place with their common Node."""
     parent = output.parent
-    slots = pending.get(id(parent))
+    slots = pending.get(parent)
     if slots is None:
-        slots = pending[id(parent)] = {}
+        slots = pending[parent] = {}
         heapq.heappush(heap, (-parent.seq, parent))
     slots[output.index] = g
 
@@ -175,16 +212,15 @@ def sum_to_shape(g: Any, shape: tuple) -> Any:
 
 
 def accumulate_grad(leaf: Any, g: Any, create_graph: bool) -> None:
-    """leaf.grad += g. A grad is never memory that anyone else sees."""
-    with accumulate_lock:
-        old = getattr(leaf, "_grad", None)
-        if old is None:
-            keep = is_unshared(g)
-            leaf._grad = g if keep else g.clone() if create_graph else wrap(g._array.copy())
-        elif create_graph:
-            leaf._grad = old + g
-        else:
-            old.add_(g)
+    """leaf.grad += g, under accumulate_lock. A grad is never memory that anyone else sees."""
+    old = leaf._grad
+    if old is None:
+        keep = is_unshared(g)
+        leaf._grad = g if keep else g.clone() if create_graph else wrap(g._array.copy())
+    elif create_graph:
+        leaf._grad = old + g
+    else:
+        old.add_(g)
 
 
 def is_unshared(g: Any) -> bool:
@@ -195,16 +231,14 @@ def is_unshared(g: Any) -> bool:
     if getrefcount(g) > 4 or getrefcount(array) > 3:
         return False
     if type(array) is np.ndarray:
-        return is_sole_user(array)
+        return array.base is None or is_sole_user(array)
     owner = array.storage
     return getrefcount(owner) <= 3 and 0 not in array.strides  # an expanded one cannot be written
 
 
 def is_sole_user(array: np.ndarray) -> bool:
-    """Whether the memory of a NumPy array is its own, or a buffer that it alone has from a pool."""
+    """Whether the memory of a NumPy array is a buffer that it alone has from a pool."""
     base = array.base
-    if base is None:
-        return True
     # References to a pooled buffer: its pool, the array, this variable, getrefcount.
     return hasattr(base, "pooled") and getrefcount(base) <= 4
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-off: list = []  # an item for each thread that is not recording: while empty, nobody need ask
+# An item for each thread that is not recording, or in inference mode: while empty, none need ask.
+off: list = []
+inferring: list = []
 
 
 class _State(threading.local):
@@ -22,7 +24,7 @@ class _State(threading.local):
 
     def __init__(self) -> None:
         self.recording = True
-        self.inference = False
+        self._inference = False
         self.quiet = _quiet_context().run
 
     @property
@@ -32,8 +34,26 @@ class _State(threading.local):
     @grad.setter
     def grad(self, wanted: bool) -> None:
         if wanted != self.recording:
-            self.recording = wanted
-            (off.pop if wanted else off.append)(0)
+            switch(wanted)
+
+    @property
+    def inference(self) -> bool:
+        return self._inference
+
+    @inference.setter
+    def inference(self, wanted: bool) -> None:
+        if wanted != self._inference:
+            self._inference = wanted
+            (inferring.append if wanted else inferring.pop)(0)
+
+
+def switch(wanted: bool) -> None:
+    """Record from now on, or no longer, in this thread, where it is the other way round."""
+    state.recording = wanted
+    if wanted:
+        off.pop()
+    else:
+        off.append(0)
 
 
 def _quiet_context() -> contextvars.Context:

@@ -34,6 +34,8 @@ def trace_one(op: Any, t: Variable, array: Any, result: Any, args: tuple = ()) -
     if plan.pattern:
         if not args:
             _save(node, plan.pattern, t, t, result)
+        elif plan.pattern == 5:
+            node.values = args[1:]
         elif plan.pattern == 8:
             _save(node, 1, t, t, result)
             node.values = args[1:]
@@ -71,16 +73,16 @@ def trace_two(op: Any, a: Variable, b: Any, is_tensor: bool, array: Any, result:
     node.plan = plan
     node.edges = edges
     node.seq = next(sequence)
-    node.shape = array.shape
-    node.dtype = array.dtype
+    node.shape, node.dtype = array.shape, array.dtype
     node.hooks = None
+    node.values = node.tensors = ()
     if plan.pattern == 3 and edge is a and other is b:  # two leaves: without another call
-        node.values = ()
         node.tensors = (a._array, a._version, a._version[0], b._array, b._version, b._version[0])
-    else:
-        node.values = node.tensors = ()
-        if plan.pattern:
-            _save(node, plan.pattern, a, b, result)
+    elif plan.pattern == 6 and edge is a:  # a leaf and a number
+        node.values = (b,)
+        node.tensors = (a._array, a._version, a._version[0])
+    elif plan.pattern:
+        _save(node, plan.pattern, a, b, result)
     if anomaly:
         node.trace = here()
     return node

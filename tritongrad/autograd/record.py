@@ -6,14 +6,16 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .graph import Node, Output, changed_error, save, unpack
-from .variable import (
-    Variable,
-    edge_of,
-    new,
-    registry,
-)
+import numpy as np
 
+from tritongrad.dtype import FLOAT32, FLOAT64
+
+from .graph import Node, Output, changed_error, save, unpack
+from .modes import inferring, shared_quiet
+from .variable import Variable, edge_of, new, registry
+
+ndarray = np.ndarray
+FEW = 1 << 14  # elements from which kernels have threads and memory to think of
 STARS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS  # the flags of a function with *args, **kwargs
 RESULT = -1  # the position that stands for the operation's own result
 NUMBER = ((1, "value"),)  # the second argument, where it is no tensor
@@ -31,9 +33,10 @@ class Plan:
     `formulas`   one for each edge: (formula, index into tensors + values or None, all indices or
                  None), so that the commonest formulas, of at most one value, are called directly
     `pattern`    a number for the commonest choices of what to save, else 4
+    `kernels`    the same as `formulas` for arrays (see on_arrays), None if that cannot be
     """
 
-    __slots__ = ("formulas", "op", "pattern", "tensors", "values", "variadic", "wanted")
+    __slots__ = ("formulas", "kernels", "op", "pattern", "tensors", "values", "variadic", "wanted")
 
     def __init__(self, op: Any, wanted: tuple, is_tensor: tuple) -> None:
         self.op = op
@@ -55,6 +58,32 @@ class Plan:
             indices = tuple(order.index(n) for n in used)
             first = indices[0] if len(indices) == 1 else None
             self.formulas.append((formula, first, indices if len(indices) > 1 else None))
+        self.kernels = kernels_of(calls, tensors, values)
+
+
+def kernels_of(calls: list, tensors: list, values: list) -> list | None:
+    """For each formula its kernel, and where in OpNode.tensors the one is that it names, or None.
+
+    None where there is a formula without a kernel, or one that does not name all of `values`.
+    """
+    found = []
+    for formula, used in calls:
+        kernel = getattr(formula, "on_arrays", None)
+        named = [n for n in used if n in tensors]
+        if kernel is None or len(named) > 1 or used != named + values:
+            return None
+        found.append((kernel, 3 * tensors.index(named[0]) if named else None))
+    return found
+
+
+def on_arrays(kernel: Callable, formula: Callable) -> Callable:
+    """A formula, and what it comes to for arrays of NumPy, all float32 or all float64 and small.
+
+    In a backward that is not recorded the kernel takes its place: kernel(g, *what it names),
+    which are one tensor at most and, after it, all other values that are saved.
+    """
+    formula.on_arrays = kernel
+    return formula
 
 
 def argument_names(function: Callable) -> list[str]:
@@ -91,16 +120,50 @@ class OpNode(Node):
     def name(self) -> str:
         return self.plan.op.node_name
 
-    def vjp(self, g: Any, create_graph: bool) -> Sequence:
+    def vjp(self, g: Any, create_graph: bool) -> list:
         plan = self.plan
+        if plan.kernels is not None and not create_graph:
+            found = self._of_arrays(g._array, plan.kernels)
+            if found is not None:
+                return found
         values = self.saved(create_graph)
         grads: list = []
         for formula, first, used in plan.formulas:
-            if used is None:
-                grads.append(formula(g) if first is None else formula(g, values[first]))
+            if first is not None:
+                grads.append(formula(g, values[first]))
+            elif used is None:
+                grads.append(formula(g))
             else:
                 grads.append(formula(g, *[values[i] for i in used]))
-        return grads[0] if plan.variadic else grads
+        return list(grads[0]) if plan.variadic else grads
+
+    def _of_arrays(self, g: Any, kernels: list) -> list | None:
+        """The gradients by NumPy alone; None if that is not all there is to it."""
+        parts, d = self.tensors, g.dtype
+        if type(g) is not ndarray or g.size >= FEW or parts is None or inferring:
+            return None
+        if not (d is FLOAT32 or d is FLOAT64):
+            return None
+        grads: list = []
+        try:
+            for kernel, at in kernels:
+                if at is None:
+                    array = shared_quiet(kernel, g, *self.values)
+                else:
+                    saved = parts[at]
+                    if parts[at + 1][0] != parts[at + 2] or saved.dtype is not d:
+                        return None
+                    if self.values:
+                        array = shared_quiet(kernel, g, saved, *self.values)
+                    else:
+                        array = shared_quiet(kernel, g, saved)
+                t = new(registry.Tensor)
+                t._array = array if type(array) is ndarray else np.asarray(array)
+                t._node = None
+                grads.append(t)
+        except (RuntimeError, MemoryError):  # another thread is in the shared context, or no room
+            return None
+        return grads
 
     def saved(self, create_graph: bool) -> list:
         """The tensors and values that were saved, refused if they were changed since."""
@@ -149,7 +212,7 @@ class SeveralOutputs(OpNode):
 
     outputs: list[tuple]
 
-    def vjp(self, g: Any, create_graph: bool) -> Sequence:
+    def vjp(self, g: Any, create_graph: bool) -> list:
         return super().vjp(self._all_outputs(g), create_graph)
 
     def _all_outputs(self, slots: dict) -> list:

@@ -35,8 +35,8 @@ class Variable:
                 a view, the View that says of which tensor it is one, and by which operation
     `_version`  unset until asked for, then [count of in-place changes, count of those that were
                 recorded, name of the last]; one list for all views of a storage
-    `_grad`     unset until the first gradient
-    `_hooks`    unset until the first hook of a leaf (a Node holds those of other tensors)
+    `_grad`     the gradient or None; unset until the first one, but for leaves
+    `_hooks`    the hooks of a leaf or None; else unset (a Node holds those of other tensors)
     """
 
     if TYPE_CHECKING:
@@ -99,6 +99,14 @@ def version_of(t: Variable) -> list:
             "clone() it outside inference_mode to get a normal tensor"
         )
     return cell
+
+
+def make_leaf(t: Variable) -> None:
+    """Let gradients end at t: what backward asks of a leaf is there from now on."""
+    version_of(t)
+    t._node = LEAF
+    t._hooks = getattr(t, "_hooks", None)
+    t._grad = getattr(t, "_grad", None)
 
 
 def edge_of(t: Variable) -> Any:

@@ -13,6 +13,7 @@ from .large import BOOL, WHOLE, WIDE, by_rows, row_of
 from .pool import empty
 
 Array = np.ndarray
+FEW = 512  # elements that cost less than a call of NumPy
 
 
 def number(x: object) -> float | None:
@@ -65,6 +66,10 @@ def product(input: Array, e: float, out: Array | None) -> Array:
 
 def select(mask: Array, values: Array, out: Array | None = None) -> Array:
     """values where mask holds, else 0: a third of np.where's time, by the bits of the floats."""
+    if out is None and values.size < FEW and mask.shape == values.shape:
+        result = np.zeros(values.shape, values.dtype)
+        np.copyto(result, values, where=mask)
+        return result
     bits = np.int32 if values.dtype == np.float32 else np.int64
     if values.dtype.kind != "f" or values.itemsize < 4 or not mask.shape == values.shape != ():
         chosen = np.where(mask, values, values.dtype.type(0))
@@ -84,7 +89,7 @@ def select(mask: Array, values: Array, out: Array | None = None) -> Array:
 
 def holds(compare: np.ufunc, a: Array, b: Array) -> Array:
     """compare(a, b), into used memory where both are of one shape or b is a number."""
-    if b.ndim and b.shape != a.shape:
+    if a.size < FEW or (b.ndim and b.shape != a.shape):
         return compare(a, b)
     return compare(a, b, out=empty(a.shape, BOOL))
 

@@ -6,7 +6,10 @@ import math
 
 import numpy as np
 
+from tritongrad.autograd.record import on_arrays
+from tritongrad.cpu import elementwise as kernels
 from tritongrad.elementwise import elementwise
+from tritongrad.operands import zero_dim
 from tritongrad.samples import Rand, unary
 
 from .elementwise import exp, where
@@ -50,6 +53,11 @@ def clamp_max_backward(grad, input, max):
 clamp_max_backward.vjp(grad=lambda g, input, max: clamp_max_backward(g, input, max))
 
 
+def _bounded(kernel):
+    """A kernel of g, an input and a bound, for a bound that is a number."""
+    return lambda g, input, bound: kernel(g, input, zero_dim(bound, g.dtype))
+
+
 @elementwise(samples=BOUNDS)
 def clamp_both(input, min, max):
     """min(max(input, min), max); the gradient is 1 at the bounds."""
@@ -68,7 +76,10 @@ def clamp_min(input, min):
 
 
 clamp_min.vjp(
-    input=lambda g, input, min: clamp_min_backward(g, input, min),
+    input=on_arrays(
+        _bounded(kernels.clamp_min_backward),
+        lambda g, input, min: clamp_min_backward(g, input, min),
+    ),
     min=lambda g, input, min: where(input < min, g, 0),
 )
 
@@ -79,7 +90,10 @@ def clamp_max(input, max):
 
 
 clamp_max.vjp(
-    input=lambda g, input, max: clamp_max_backward(g, input, max),
+    input=on_arrays(
+        _bounded(kernels.clamp_max_backward),
+        lambda g, input, max: clamp_max_backward(g, input, max),
+    ),
     max=lambda g, input, max: where(input > max, g, 0),
 )
 
@@ -93,13 +107,16 @@ def clamp_form(min, max):
     return (clamp_max, (max,)) if min is None else (clamp_both, (min, max))
 
 
+_at_least = clamp_min.operator
+
+
 def clamp(input, min=None, max=None, *, out=None):
     """input, no smaller than min and no larger than max (numbers or tensors, either may be absent).
 
     nan in input or in a bound gives nan; where min > max the result is max.
     """
     if out is None and min is not None:  # the commonest forms, without a detour
-        return clamp_min(input, min) if max is None else clamp_both(input, min, max)
+        return _at_least(input, min) if max is None else clamp_both(input, min, max)
     form, bounds = clamp_form(min, max)
     return form(input, *bounds, out=out) if out is not None else form(input, *bounds)
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from tritongrad.autograd.record import on_arrays
 from tritongrad.elementwise import elementwise
 from tritongrad.samples import Bools, Rand, binary, unary
 
@@ -44,7 +45,10 @@ def mul(input, other):
     """Product of every pair of elements."""
 
 
-mul.vjp(input=lambda g, other: g * other, other=lambda g, input: g * input)
+mul.vjp(
+    input=on_arrays(np.multiply, lambda g, other: g * other),
+    other=on_arrays(np.multiply, lambda g, input: g * input),
+)
 
 
 @elementwise(cpu=np.true_divide, dtype="float", samples=binary(0.5, 2.0))

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.autograd.modes import quiet, shared_quiet, state
+from tritongrad.autograd.modes import inferring, off, quiet, shared_quiet, state
 from tritongrad.autograd.quick import trace_two
+from tritongrad.autograd.record import on_arrays
 from tritongrad.autograd.variable import INFERENCE, Variable, new, registry, wrap
 from tritongrad.calling import into, publish
 from tritongrad.cpu.linalg import multiply
@@ -21,6 +22,7 @@ from .dims import tensor
 
 Tensor = Any
 ndarray = np.ndarray
+SMALL = 128  # numbers in a matrix, below which a product has no long chain and few results
 
 MATRICES = [
     (Rand((3, 4)), Rand((4, 2))),
@@ -90,14 +92,14 @@ def mm(input: Tensor, mat2: Tensor):
 
 def _by_transpose(g, mat2):
     """g mat2.T"""
-    if state.grad:
+    if state.recording:
         return mm(g, mat2.t())
     return _product(g._array, mat2._array.T)
 
 
 def _transpose_by(g, input):
     """input.T g"""
-    if state.grad:
+    if state.recording:
         return mm(input.t(), g)
     return _product(input._array.T, g._array)
 
@@ -109,12 +111,16 @@ def _product(a, b):
     return wrap(quiet(multiply, a, b) if a.dtype is FLOAT32 else quiet(_mm.op.cpu, a, b))
 
 
-mm.vjp(input=_by_transpose, mat2=_transpose_by)
+def _multiply(a, b):
+    """multiply(), which sends small arrays to BLAS as they are."""
+    return a.dot(b) if a.size < SMALL > b.size else multiply(a, b)
+
+
+mm.vjp(
+    input=on_arrays(lambda g, mat2: _multiply(g, mat2.T), _by_transpose),
+    mat2=on_arrays(lambda g, input: _multiply(input.T, g), _transpose_by),
+)
 _mm = mm
-
-
-def _fit(a: ndarray, b: ndarray) -> bool:
-    return a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]
 
 
 def _planned(a: Any, b: Any) -> Any:
@@ -126,25 +132,33 @@ def _planned(a: Any, b: Any) -> Any:
 
 def _quick_mm(input: Any, mat2: Any) -> Any:
     """The product of two float32 matrices on the CPU, or by a plan; None if they are neither."""
-    a: Any = getattr(input, "_array", None)
-    b: Any = getattr(mat2, "_array", None)
-    if type(a) is not ndarray:
+    try:
+        a: Any = input._array
+        b: Any = mat2._array
+    except AttributeError:  # one is no tensor
+        return None
+    if type(a) is ndarray and type(b) is ndarray:
+        if not (a.dtype is b.dtype is FLOAT32 and a.ndim == 2 == b.ndim):
+            return None
+        if a.size < SMALL > b.size:
+            try:
+                out = shared_quiet(a.dot, b)
+            except (RuntimeError, ValueError):  # a busy context, or they do not fit
+                return None
+        elif a.shape[1] == b.shape[0]:
+            out = quiet(multiply, a, b)
+        else:
+            return None
+    else:
         out = _planned(a, b)
         if out is None:
             return None
-    elif not (type(b) is ndarray and a.dtype is b.dtype is FLOAT32 and _fit(a, b)):
-        return None
-    else:
-        try:
-            out = shared_quiet(multiply, a, b)
-        except RuntimeError:  # another thread is in the shared context
-            out = state.quiet(multiply, a, b)
     t = new(registry.Tensor)
     t._array = out
     t._node = None
-    if state.grad and (input._node is not None or mat2._node is not None):
+    if (input._node is not None or mat2._node is not None) and (not off or state.recording):
         t._node = trace_two(_mm.op, input, mat2, True, out, t)
-    elif state.inference:
+    elif inferring and state.inference and not state.recording:
         t._version = INFERENCE
     return t
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.autograd.modes import state
-from tritongrad.autograd.quick import trace_two
+from tritongrad.autograd.modes import inferring, off, shared_quiet, state
+from tritongrad.autograd.quick import trace_one
+from tritongrad.autograd.record import on_arrays
 from tritongrad.autograd.variable import INFERENCE, Variable, new, registry, wrap
 from tritongrad.calling import publish
 from tritongrad.dtype import FLOAT32, as_dtype, is_float
@@ -65,38 +66,56 @@ def sum_of_all(input: Tensor, shape=None):
 
 
 def _everywhere(g, shape):
-    """The one gradient at every element, without a copy."""
+    """The one gradient at every element."""
     a = g._array
-    if state.grad:
+    if state.recording:
         return g.expand(shape)
-    if type(a) is np.ndarray:
-        return wrap(ndarray(shape, a.dtype, a, 0, (0,) * len(shape)))
-    return wrap(a.broadcast_to(shape))
+    return wrap(_spread(a, shape) if type(a) is np.ndarray else a.broadcast_to(shape))
 
 
-sum_of_all.vjp(input=_everywhere)
+def _spread(a, shape):
+    """A view, or if that are few elements an array of its own, which a leaf can keep as it is."""
+    if math.prod(shape) > FEW:
+        return ndarray(shape, a.dtype, a, 0, (0,) * len(shape))
+    spread = empty(shape, a.dtype)
+    spread.fill(a)
+    return spread
+
+
+sum_of_all.vjp(input=on_arrays(_spread, _everywhere))
+of_all: Any = sum_of_all.op
 sum_of_all.op.node_name, _sum.op.node_name = "SumBackward0", "SumBackward1"
-ndarray, array = np.ndarray, np.array
-FEW = 1 << 13  # elements: BLAS adds them in one thread, in float64, and looks at no error flag
+ndarray, array, empty = np.ndarray, np.array, np.empty
+FEW = 1 << 13  # elements: BLAS adds them in one thread, in float64
 ONES = np.ones(FEW)
+ones: dict[int, np.ndarray] = {}  # so many of them
 BELOW = 3e38  # no float32 near its rounding to infinity, which would be a warning
 
 
 def sum(input, dim=None, keepdim=False, dtype=None, *, axis=None, keepdims=None, out=None):
     """Sum over dims (all if none are given); integers and bools are summed as int64."""
     if dim is None and dtype is None and not keepdim and axis is keepdims is out is None:
-        a: Any = getattr(input, "_array", None)
+        try:
+            a: Any = input._array
+        except AttributeError:
+            return _sum(input)  # it says what is wrong
         if type(a) is ndarray and a.dtype is FLOAT32 and a.size <= FEW:
-            found = float(a.ravel().dot(ONES[: a.size]))
+            n = a.size
+            if n not in ones:
+                ones[n] = ONES[:n]
+            try:
+                found = float(shared_quiet(a.ravel().dot, ones[n]))
+            except RuntimeError:  # another thread is in the shared context
+                found = float(state.quiet(a.ravel().dot, ones[n]))
             if not -BELOW < found < BELOW:
                 return _sum(input)
             total = array(found, FLOAT32)
             t = new(registry.Tensor)
             t._array = total
             t._node = None
-            if input._node is not None and state.grad:
-                t._node = trace_two(sum_of_all.op, input, a.shape, False, total, t)
-            elif state.inference:
+            if input._node is not None and (not off or state.recording):
+                t._node = trace_one(of_all, input, total, t, (input, a.shape))
+            elif inferring and state.inference and not state.recording:
                 t._version = INFERENCE
             return t
         if type(a) is not ndarray and isinstance(input, Variable) and is_float(a.dtype):
