@@ -1,4 +1,4 @@
-"""The extra [fast]: its sums of rows and columns have NumPy's bits, whoever shares them."""
+"""The extra [fast]: its sums and layer normalisation have NumPy's bits, whoever shares them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from test_fast import loaded, needs_numba, without  # noqa: F401  (loaded is a fixture)
 
 import tritongrad as tg
-from tritongrad.cpu import fast_rows, totals
+from tritongrad.cpu import fast as extra
+from tritongrad.cpu import fast_norm, fast_rows, norm, totals
 
 pytestmark = [pytest.mark.fast, needs_numba, pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 KINDS = [np.dtype(t) for t in ("float32", "float64")]
@@ -17,6 +18,7 @@ SUMS = {
     "all": ((521, 513), None),
     "all, an even number in pairs": ((1 << 20,), None),
     "all, an odd number in pairs": ((3 * 65_537,), None),
+    "all, several spans of pairs and some": ((3, 200_001), None),
     "rows": ((521, 513), 1),
     "rows of several pieces in pairs": ((5, 70_001), 1),
     "short rows": ((40_000, 5), 1),
@@ -82,10 +84,70 @@ def test_a_row_has_the_same_bits_beside_others(loaded):  # noqa: F811
     assert x.sum(1)[[0, 150, 299]].tolist() == alone
 
 
-def test_every_loop_is_used_on_this_machine(loaded):  # noqa: F811
+NORMS = [(521, 513), (37, 1500), (3000, 33), (16, 5000), (5, 7, 1024), (300, 300)]
+
+
+def layer_norm(x, g, affine):
+    """The result and all gradients, in one tensor."""
+    leaves = [x.clone().requires_grad_(), *[t.clone().requires_grad_() for t in affine]]
+    y = tg.nn.functional.layer_norm(leaves[0], x.shape[-1:], *leaves[1:])
+    found = [y, *tg.autograd.grad(y, leaves, g)]
+    return tg.cat([t.detach().reshape(-1) for t in found])
+
+
+@pytest.mark.parametrize("dtype", KINDS, ids=str)
+@pytest.mark.parametrize("weights", [0, 1, 2])
+@pytest.mark.parametrize("shape", NORMS)
+def test_layer_norm_has_the_same_bits_with_and_without_the_extra(
+    shape,
+    weights,
+    dtype,
+    loaded,  # noqa: F811
+    monkeypatch,
+):
+    monkeypatch.setattr(extra, "LEAST", 1)
+    x, g = numbers(shape, dtype), numbers(shape[::-1], dtype).reshape(shape)
+    x[0], x[1] = 3, x[1] + 1e6
+    affine = [numbers(shape[-1:], dtype), numbers(shape[-1:], dtype) - 1][:weights]
+    want = without(layer_norm, x, g, affine)
+    for threads in (1, 2, 3):
+        tg.set_num_threads(threads)
+        assert layer_norm(x, g, affine).numpy().tobytes() == want
+
+
+def test_rows_whose_squares_overflow_are_numpys(loaded):  # noqa: F811
+    x, g = numbers((200, 500), KINDS[0]), numbers((200, 500), KINDS[0])
+    x[3], x[7, 5], x[9, 1], x[11] = x[3] * 1e30, np.inf, np.nan, 3e38
+    affine = [tg.ones(500), tg.zeros(500)]
+    want = np.frombuffer(without(layer_norm, x, g, affine), np.float32)
+    assert np.array_equal(layer_norm(x, g, affine).numpy(), want, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["forward", "gradients"])
+def test_a_norm_that_differs_is_left_to_numpy(name, loaded, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(loaded, "addresses", {})
+    numpys = getattr(norm, name)
+
+    def other(*given):
+        numpys(*given)
+        out = given[-1][0] if name == "forward" else given[-2]
+        out *= 1 + 2.0**-20
+
+    monkeypatch.setattr(norm, name, other)
+    assert fast_norm.address(name, KINDS[0]) == 0
+
+
+def test_without_openblas_norms_are_numpys(loaded, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(loaded, "addresses", {})
+    monkeypatch.setattr(fast_norm, "_blas", lambda dtype: (0, 0))
+    assert fast_norm.address("forward", KINDS[0]) == 0
+
+
+@pytest.mark.parametrize("of", [fast_rows, fast_norm])
+def test_every_loop_is_used_on_this_machine(of, loaded):  # noqa: F811
     """None was found to differ from NumPy, in either dtype"""
-    for name, dtype in ((n, d) for n in fast_rows.LOOPS for d in KINDS):
-        assert fast_rows.address(name, dtype), (name, dtype)
+    for name, dtype in ((n, d) for n in of.LOOPS for d in KINDS):
+        assert of.address(name, dtype), (name, dtype)
 
 
 def test_a_loop_that_differs_is_left_to_numpy(loaded, monkeypatch):  # noqa: F811

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from tritongrad.dtype import FLOAT64
 
+from . import fast_norm
 from .nn import wide
 from .pool import empty
 from .rows import column, dots, in_blocks, sums
@@ -15,7 +17,7 @@ from .scratch import ROOM, scratch
 from .totals import add
 
 Array = np.ndarray
-GROUP = 64  # rows whose products are added before they are widened: in fours, three times
+GROUP = 16  # rows whose products are added before they are widened
 TILES = 16  # times that a row is repeated, if it is shorter than ROOM
 SHOWS = 2.0**-22  # of a standard deviation: what may be left of a mean
 
@@ -44,10 +46,20 @@ def layer_norm_forward(
     """The result, and for every row its mean and 1 / sqrt(var + eps)."""
     matrix = _matrix(x, ndim)
     rows, n = matrix.shape
-    weights = [None if t is None else Repeated(wide(t).reshape(n), rows) for t in (weight, bias)]
     mean, rstd = (np.empty(rows, matrix.dtype) for _ in range(2))
     out = empty(x.shape, matrix.dtype)
-    into = out.reshape(rows, n)
+    affine = [None if t is None else wide(t).reshape(n) for t in (weight, bias)]
+    arrays = out.reshape(rows, n), mean, rstd
+    if not fast_norm.forward(matrix, affine, eps, arrays):
+        forward(matrix, affine, eps, arrays)
+    return out.astype(x.dtype, copy=False), mean, rstd
+
+
+def forward(matrix: Array, affine: Sequence[Array | None], eps: float, arrays: tuple) -> None:
+    """The result, the means and the factors of rows into these arrays, by NumPy."""
+    rows, n = matrix.shape
+    into, mean, rstd = arrays
+    weights = [None if t is None else Repeated(t, rows) for t in affine]
 
     def work(i: int, j: int) -> None:
         block = into[i:j]
@@ -57,7 +69,6 @@ def layer_norm_forward(
                 t(kernel, block, block)
 
     in_blocks(rows, n, work)
-    return out.astype(x.dtype, copy=False), mean, rstd
 
 
 def _standardise(x: Array, eps: float, out: Array) -> tuple[Array, Array]:
@@ -129,11 +140,10 @@ def layer_norm_weight_backward(
 
     def work(first: int, last: int) -> None:
         i, j = first * GROUP, min(last * GROUP, rows)
-        block, memory = _memory(matrix[i:j])
+        block = _like(matrix[i:j])
         np.subtract(matrix[i:j], column(mean[i:j], block.dtype), out=block)
         np.multiply(block, column(rstd[i:j], block.dtype), out=block)
-        np.multiply(block, g[i:j], out=block)
-        parts.add(block, first, memory)
+        parts.add(first, block, g[i:j])
 
     in_blocks(parts.groups, GROUP * n, work)
     return parts.total().astype(x.dtype).reshape(x.shape[x.ndim - ndim :])
@@ -146,61 +156,70 @@ class Parts:
         self.groups = -(-rows // GROUP)
         self.sums = np.empty((self.groups, n), dtype)
 
-    def add(self, block: Array, first: int, memory: Array) -> None:
-        """A block of whole groups, or with the last of all, from its first group's number."""
-        n = block.shape[1]
-        groups, rest = divmod(len(block), GROUP)
-        if groups:
-            rows = block[: groups * GROUP].reshape(groups, 4, GROUP // 4, n)
-            size = rows.size // 4
-            fours = memory[:size].reshape(groups, GROUP // 4, n)
-            rows = add(rows, 1, None, fours).reshape(groups, 4, GROUP // 16, n)
-            fours = memory[size : size + size // 4].reshape(groups, GROUP // 16, n)
-            add(add(rows, 1, None, fours), 1, None, self.sums[first : first + groups])
-        if rest:
-            last = block[groups * GROUP :].astype(FLOAT64)
-            self.sums[first + groups] = add(last, 0)
+    def add(self, first: int, *factors: Array) -> None:
+        """A block, or the products of two, from its first group's number; whole groups, or all."""
+        whole = len(factors[0]) // GROUP
+        end = whole * GROUP
+        n = self.sums.shape[1]
+        if whole:
+            groups = [a[:end].reshape(whole, GROUP, n) for a in factors]
+            _add_groups(groups, self.sums[first : first + whole])
+        if end < len(factors[0]):
+            _add_groups([a[None, end:] for a in factors], self.sums[first + whole :])
 
     def total(self) -> Array:
         return add(self.sums.astype(FLOAT64), 0)
+
+
+def _add_groups(factors: list, out: Array) -> None:
+    """(groups, rows, n) -> (groups, n), from row to row."""
+    if len(factors) == 1:
+        add(factors[0], 1, None, out)
+    else:
+        np.einsum("gij,gij->gj", *factors, out=out)
 
 
 def layer_norm_gradients(
     grad: Array, x: Array, weight: Array, ndim: int, mean: Array, rstd: Array
 ) -> tuple[Array, Array, Array]:
     """The gradients of layer_norm by input, weight and bias, from one visit to grad and x."""
-    g, matrix = _matrix(grad, ndim), _matrix(x, ndim)
-    rows, n = matrix.shape
-    out = empty(x.shape, matrix.dtype)
-    into = out.reshape(rows, n)
+    matrices = _matrix(grad, ndim), _matrix(x, ndim)
+    rows, n = matrices[1].shape
+    out = empty(x.shape, matrices[1].dtype)
     row = wide(weight).reshape(n).astype(out.dtype, copy=False)
-    repeated = Repeated(row, rows)
-    means, scales = column(mean, out.dtype), column(rstd, out.dtype)
-    of_weight, of_bias = Parts(rows, n, out.dtype), Parts(rows, n, out.dtype)
-
-    def work(first: int, last: int) -> None:
-        i, j = first * GROUP, min(last * GROUP, rows)
-        y, mine, scale = into[i:j], g[i:j], scales[i:j]
-        block, memory = _memory(y)
-        np.subtract(matrix[i:j], means[i:j], out=y)
-        np.multiply(y, scale, out=y)
-        np.multiply(y, mine, out=block)
-        of_weight.add(block, first, memory)
-        along = column(dots(block, row[None]) / n, out.dtype)
-        of_bias.add(mine, first, memory)
-        level = column(dots(mine, row[None]) / n, out.dtype)
-        repeated(np.multiply, mine, block)
-        np.multiply(y, along, out=y)
-        np.subtract(block, y, out=y)
-        np.subtract(y, level, out=y)
-        np.multiply(y, scale, out=y)
-
-    in_blocks(of_weight.groups, GROUP * n, work)
-    by_weight, by_bias = (t.total().reshape(weight.shape) for t in (of_weight, of_bias))
+    parts = Parts(rows, n, out.dtype), Parts(rows, n, out.dtype)
+    given = (*matrices, row, mean, rstd)
+    if not fast_norm.gradients(*given, out.reshape(rows, n), parts):
+        gradients(*given, out.reshape(rows, n), parts)
+    by_weight, by_bias = (t.total().reshape(weight.shape) for t in parts)
     return out.astype(grad.dtype, copy=False), by_weight, by_bias
 
 
-def _memory(like: Array) -> tuple[Array, Array]:
-    """A block like another, and what Parts.add needs for it."""
-    memory = scratch.take(like.size + like.size // 4 + like.size // 16, like.dtype)
-    return memory[: like.size].reshape(like.shape), memory[like.size :]
+def gradients(
+    g: Array, matrix: Array, row: Array, mean: Array, rstd: Array, into: Array, parts: tuple
+) -> None:
+    """The gradient by input into an array, and those of the weights into parts, by NumPy."""
+    rows, n = matrix.shape
+    repeated = Repeated(row, rows)
+    means, scales = column(mean, into.dtype), column(rstd, into.dtype)
+    of_weight, of_bias = parts
+
+    def work(first: int, last: int) -> None:
+        i, j = first * GROUP, min(last * GROUP, rows)
+        away, scaled, scale = into[i:j], _like(into[i:j]), rstd[i:j].astype(FLOAT64)
+        np.subtract(matrix[i:j], means[i:j], out=away)
+        np.multiply(g[i:j], scales[i:j], out=scaled)
+        of_weight.add(first, scaled, away)
+        of_bias.add(first, g[i:j])
+        repeated(np.multiply, scaled, scaled)
+        along = dots(away, scaled).astype(FLOAT64) * scale * scale / n
+        np.multiply(away, column(along, into.dtype), out=away)
+        np.subtract(scaled, away, out=away)
+        np.subtract(away, column(sums(scaled).astype(FLOAT64) / n, into.dtype), out=away)
+
+    in_blocks(of_weight.groups, GROUP * n, work)
+
+
+def _like(block: Array) -> Array:
+    """Memory of this thread, of the shape of a block."""
+    return scratch.take(block.size, block.dtype).reshape(block.shape)

@@ -25,6 +25,7 @@ Array = np.ndarray
 add: Any = np.add.reduce  # NumPy's stubs do not know positional keepdims and out
 BLOCK = 1 << 17  # elements at a time, so that their wide forms stay near
 PIECE = 1 << 14  # a row is summed in pieces of this many numbers, or pairs of them
+SPAN = 1 << 18  # elements of a row that all of an array is cut into: pairs are not far apart
 HALVED = 512  # float32 rows: their halves are added first, which costs u sum|x| at most
 STRETCH = 2 * PIECE  # elements of a row from which its halves are long enough to be added likewise
 GROUP = 64  # rows of a column are summed in groups of this many
@@ -70,7 +71,12 @@ def _full(x: Array) -> Array:
         return np.asarray(add(x if x.flags.c_contiguous else x.reshape(-1), None))
     if x.size < BLOCK or x.dtype != FLOAT32 or not x.flags.c_contiguous:
         return np.asarray(add(x, None, FLOAT64))
-    return _rows(x.reshape(1, -1)).reshape(())
+    x = x.reshape(-1)
+    whole = x.size // SPAN * SPAN
+    found = _rows(x[:whole].reshape(-1, SPAN)) if whole else np.empty(0, FLOAT64)
+    if whole < x.size:
+        found = np.append(found, _rows(x[None, whole:]))
+    return np.asarray(add(found, None))
 
 
 def share(size: int, tasks: Sequence[tuple], work: Callable) -> None:
