@@ -74,13 +74,22 @@ def prepare(operation: Op, operands: tuple) -> tuple[list, Callable]:
     else:
         arrays = [_cast(a, common, on_cpu and not exact_numbers) for a in arrays]
     if masks:
-        arrays = [_mask(operation, m) for m in masks] + arrays
+        arrays = [_mask(operation, m) for m in masks] + _typed(arrays, common, masks[0])
     kernel = operation.cpu if on_cpu else operation.device
     if on_cpu and common in HALVES and (wide or not isinstance(kernel, np.ufunc)):
         kernel = functools.partial(_in_float32, kernel, common)
     elif on_cpu and operation.elementwise == "same" and not is_float(common):
         kernel = functools.partial(_kept, kernel, common)
     return arrays, kernel
+
+
+def _typed(values: list, dtype: np.dtype, mask: Any) -> list:
+    """Numbers alone beside a mask of a device: the first becomes an array, which has a dtype."""
+    if type(mask) is ndarray or not all(map(_is_number, values)):
+        return values
+    from .cuda.inplace import full
+
+    return [full((), _cast(values[0], dtype, True), mask.device), *values[1:]]
 
 
 def same_floats(conditions: int, operands: tuple) -> list | None:
