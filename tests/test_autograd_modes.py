@@ -185,3 +185,11 @@ def test_grad_takes_arguments_in_the_places_that_they_have_in_pytorch():
     with pytest.warns(FutureWarning, match="only_inputs=False is ignored"):
         (g,) = tg.autograd.grad(x**2, x, only_inputs=False)
     assert g.tolist() == [4.0] and x.grad is None
+
+
+def test_a_variable_of_old_programs_is_a_tensor_without_history():
+    x = leaf(1.0)
+    v = tg.autograd.Variable(x * 2, requires_grad=True)
+    assert isinstance(v, tg.autograd.Variable) and isinstance(v, tg.Tensor)
+    assert v.is_leaf and v.requires_grad and not tg.autograd.Variable(x).requires_grad
+    assert not isinstance(1.0, tg.autograd.Variable)

@@ -88,11 +88,7 @@ ARITHMETIC = {
     "to bfloat16": lambda x, y: x.to(tg.bfloat16),
     "to float64": lambda x, y: x.to(tg.float64),
     "to float32": lambda x, y: x.to(tg.float32),
-    "to int32": lambda x, y: (
-        x.clamp(-9, 9).nan_to_num().to(tg.int32)
-        if hasattr(x, "nan_to_num")
-        else tg.where(x == x, x.clamp(-9, 9), 0).to(tg.int32)
-    ),
+    "to int32": lambda x, y: x.clamp(-9, 9).nan_to_num().to(tg.int32),
 }
 
 

@@ -156,3 +156,71 @@ def test_comparisons_of_bools_and_of_vectors_broadcast():
     assert not tg.allclose(tg.tensor([True]), tg.tensor([False]))
     assert F.cosine_similarity(x, x[0]).tolist() == pytest.approx([1.0, 0.974632], rel=1e-5)
     assert F.adaptive_avg_pool2d(image, (2, None)).shape == (1, 3, 2, 4)
+
+
+def test_quotients_are_rounded_as_asked(device):
+    a = tg.tensor([7, -7, 7, -7, 6], device=device)
+    b = tg.tensor([2, 2, -2, -2, -3], device=device)
+    for x, y in ((a, b), (a.double(), b.double())):
+        assert x.div(y, rounding_mode="floor").tolist() == [3, -4, -4, 3, -2]
+        assert tg.div(x, y, rounding_mode="trunc").tolist() == [3, -3, -3, 3, -2]
+        assert x.div(y, rounding_mode="trunc").dtype is x.dtype
+    assert tg.div(a, b).tolist() == (a / b).tolist() == tg.true_divide(a, b).tolist()
+    with pytest.raises(RuntimeError, match="rounding_mode must be"):
+        a.div(b, rounding_mode="up")
+
+
+def test_weighted_products_and_steps(device):
+    x = tg.tensor([1.0, 2.0], device=device, requires_grad=True)
+    y, z = tg.tensor([3.0, 4.0], device=device), tg.tensor([2.0, 8.0], device=device)
+    assert x.addcmul(y, z, value=0.5).tolist() == [4.0, 18.0]
+    assert tg.addcdiv(x, y, z).tolist() == [2.5, 2.5]
+    assert tg.lerp(x, y, 0.25).tolist() == [1.5, 2.5] and x.lerp(y, 0.75).tolist() == [2.5, 3.5]
+    assert x.lerp(y, tg.tensor([0.25, 1.0], device=device)).tolist() == [1.5, 4.0]
+    (x.addcmul(x, z) + x.addcdiv(y, z) + x.lerp(y, 0.5)).sum().backward()
+    assert x.grad.tolist() == [1 + 2 + 1 + 0.5, 1 + 8 + 1 + 0.5]
+    state = y.clone()
+    assert state.addcmul_(y, z, value=2) is state and state.tolist() == [15.0, 68.0]
+    assert state.addcdiv_(y, z, value=-2).tolist() == [12.0, 67.0]
+    assert state.lerp_(y, 1.0).tolist() == y.tolist()
+
+
+def test_small_things_that_programs_call(device):
+    x = tg.tensor([[1.0, math.nan], [math.inf, -math.inf]], device=device)
+    most = tg.finfo(tg.float32).max
+    assert x.nan_to_num().tolist() == [[1.0, 0.0], [most, -most]]
+    assert tg.nan_to_num(x, 2.0, 3.0, 4.0).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert tg.nan_to_num(x.double())[1].tolist() == [
+        1.7976931348623157e308,
+        -1.7976931348623157e308,
+    ]
+    assert tg.nan_to_num(tg.arange(2)).tolist() == [0, 1]
+    y = tg.tensor([[1.0, 2.0]], device=device)
+    assert tg.inner(y, y).tolist() == [[5.0]] and y[0].inner(y[0, 1]).tolist() == [2.0, 4.0]
+    assert y.nelement() == y.ndimension() == 2
+    assert y.equal(y) and y.allclose(y) and y.isclose(y + 1).tolist() == [[False, False]]
+    assert tg.ones(3, device=device).multinomial(3).sort().values.tolist() == [0, 1, 2]
+    rows, columns = tg.meshgrid(y[0], tg.tensor([5.0, 6.0, 7.0], device=device))
+    assert rows.tolist() == [[1.0] * 3, [2.0] * 3] and columns.tolist() == [[5.0, 6.0, 7.0]] * 2
+    swapped = tg.meshgrid([y[0], columns[0]], indexing="xy")
+    assert [t.tolist() for t in swapped] == [rows.t().tolist(), columns.t().tolist()]
+    with pytest.raises(RuntimeError, match="meshgrid: indexing"):
+        tg.meshgrid(y[0], indexing="yx")
+    assert repr(y.max(1)).startswith("max(values=") and repr(y.median(1)).startswith("median(")
+    assert tg.use_deterministic_algorithms(True) is None
+    assert tg.are_deterministic_algorithms_enabled()
+
+
+def test_where_of_two_numbers_has_their_type(device):
+    above = tg.tensor([1.0, -1.0], device=device) > 0
+    for one, other, dtype in (
+        (2.5, 1.5, tg.float32),
+        (1e30, -1, tg.float32),
+        (1, 0, tg.int64),
+        (2**40, -3, tg.int64),
+        (True, False, tg.bool),
+    ):
+        t = tg.where(above, one, other)
+        assert t.dtype is dtype and t.tolist() == pytest.approx([one, other], rel=1e-7)
+    assert tg.where(above[:0], 1.5, 2.5).shape == (0,)
+    assert tg.where(above[0], 1.5, 2.5).item() == 1.5

@@ -107,7 +107,7 @@ from .ops.elementwise import abs as abs
 from .ops.elementwise import add as add
 from .ops.elementwise import atan2 as atan2
 from .ops.elementwise import cos as cos
-from .ops.elementwise import div as div
+from .ops.elementwise import div as _true_divide
 from .ops.elementwise import exp as exp
 from .ops.elementwise import expm1 as expm1
 from .ops.elementwise import log as log
@@ -147,6 +147,12 @@ from .ops.masks import nonzero as nonzero
 from .ops.masks import tril as tril
 from .ops.masks import triu as triu
 from .ops.masks import where as where
+from .ops.mixed import addcdiv as addcdiv
+from .ops.mixed import addcmul as addcmul
+from .ops.mixed import div as div
+from .ops.mixed import inner as inner
+from .ops.mixed import lerp as lerp
+from .ops.mixed import nan_to_num as nan_to_num
 from .ops.nn import log_softmax as log_softmax
 from .ops.nn import softmax as softmax
 from .ops.order import argsort as argsort
@@ -186,6 +192,7 @@ from .ops.shape import flip as flip
 from .ops.shape import fliplr as fliplr
 from .ops.shape import flipud as flipud
 from .ops.shape import hstack as hstack
+from .ops.shape import meshgrid as meshgrid
 from .ops.shape import repeat_interleave as repeat_interleave
 from .ops.shape import roll as roll
 from .ops.shape import rot90 as rot90
@@ -234,8 +241,12 @@ from .ops.view import t as t
 from .ops.view import transpose as transpose
 from .ops.view import unflatten as unflatten
 from .ops.view import unsqueeze as unsqueeze
+from .precision import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+)
 from .precision import get_float32_matmul_precision as get_float32_matmul_precision
 from .precision import set_float32_matmul_precision as set_float32_matmul_precision
+from .precision import use_deterministic_algorithms as use_deterministic_algorithms
 from .printing import set_printoptions as set_printoptions
 from .random import Generator as Generator
 from .random import bernoulli as bernoulli
@@ -281,7 +292,9 @@ if TYPE_CHECKING:
 
 tensor = _create.tensor  # the function, not the module of that name
 absolute, clip, divide, multiply, negative, subtract = abs, clamp, div, mul, neg, sub
-true_divide, moveaxis, swapaxes, swapdims = div, movedim, transpose, transpose
+true_divide, moveaxis, swapaxes, swapdims = _true_divide, movedim, transpose, transpose
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
+ger, vdot, row_stack = outer, dot, vstack
 newaxis = None
 spmm = mm  # the first matrix may be sparse in PyTorch; here every one is dense
 float = float32

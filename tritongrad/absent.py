@@ -27,15 +27,9 @@ complex complex64 complex128 cfloat cdouble real imag angle conj polar view_as_r
 distributions: tritongrad.normal, tritongrad.bernoulli, tritongrad.multinomial
 hub onnx: tritongrad.load reads safetensors files
 quantization quantize_per_tensor qint8 ao: tritongrad.bfloat16
-meshgrid: tritongrad.broadcast_tensors
 cartesian_prod combinations: itertools, then tritongrad.tensor
 cdist dist pdist: tritongrad.norm(a[:, None] - b, dim=-1)
-inner vdot: tritongrad.dot, tritongrad.tensordot
-ger: tritongrad.outer
 kron cross block_diag chain_matmul: tritongrad.einsum, tritongrad.matmul
-lerp: start + weight * (end - start)
-addcmul addcdiv: input + value * tensor1 * tensor2
-nan_to_num: tritongrad.where(tritongrad.isnan(x), 0, x)
 isin: (x[..., None] == values).any(-1)
 isreal isneginf isposinf: tritongrad.isinf, tritongrad.isfinite
 tan: tritongrad.sin(x) / tritongrad.cos(x)
@@ -53,17 +47,11 @@ unique_consecutive: tritongrad.unique
 take put: tritongrad.gather, tritongrad.index_put, or x.flatten()[index]
 scatter_reduce index_reduce segment_reduce: tritongrad.scatter_add, tritongrad.index_add
 masked_scatter select_scatter slice_scatter: x[mask] = values
-greater: tritongrad.gt
-greater_equal: tritongrad.ge
-less: tritongrad.lt
-less_equal: tritongrad.le
-not_equal: tritongrad.ne
-dstack row_stack: tritongrad.stack, tritongrad.vstack
+dstack: tritongrad.stack, tritongrad.cat
 range: tritongrad.arange
 scalar_tensor: tritongrad.tensor
 poisson binomial: tritongrad.random.default_generator draws tritongrad.bernoulli, tritongrad.normal
-use_deterministic_algorithms are_deterministic_algorithms_enabled set_deterministic_debug_mode:
-    nothing to switch on: the same call gives the same bits each time
+set_deterministic_debug_mode: nothing to switch on: the same call gives the same bits each time
 set_default_tensor_type: tritongrad.set_default_dtype
 set_flush_denormal: denormals are kept
 set_num_interop_threads get_num_interop_threads: tritongrad.set_num_threads
@@ -129,12 +117,8 @@ get_rng_state set_rng_state: tritongrad.get_rng_state, tritongrad.set_rng_state
 nccl: one process; see docs/differences.md""",
     "tritongrad.autograd": """
 forward_ad: tritongrad.autograd.functional.jvp
-profiler: tritongrad.profiler
-Variable: tritongrad.Tensor""",
+profiler: tritongrad.profiler""",
     "Tensor": """
-lerp lerp_: start + weight * (end - start)
-addcmul addcmul_: input + value * tensor1 * tensor2
-addcdiv addcdiv_: input + value * tensor1 / tensor2
 addmm_ baddbmm_: tritongrad.addmm, tritongrad.baddbmm
 bernoulli_: x.copy_(tritongrad.bernoulli(probabilities))
 random_: x.copy_(tritongrad.randint(high, x.shape))
@@ -146,21 +130,16 @@ cumsum_ cumprod_: Tensor.cumsum, Tensor.cumprod
 inverse det svd qr cholesky: numpy.linalg on x.numpy()
 scatter_reduce scatter_reduce_: Tensor.scatter_add
 masked_scatter masked_scatter_: x[mask] = values
-nan_to_num nan_to_num_: x.masked_fill(x.isnan(), 0)
+nan_to_num_: x.copy_(x.nan_to_num())
 share_memory_: Python's multiprocessing.shared_memory below tritongrad.from_numpy
 to_sparse to_dense is_sparse coalesce: every tensor is dense
 record_stream: nothing to do: memory is reused in the order of streams
 register_post_accumulate_grad_hook: Tensor.register_hook
-ndimension: Tensor.dim
-nelement: Tensor.numel
 get_device: Tensor.device
 new: Tensor.new_empty
 take put_: x.flatten()[index]
 kthvalue: Tensor.sort
 diff: x[1:] - x[:-1]
-equal: tritongrad.equal
-allclose isclose: tritongrad.allclose, tritongrad.isclose
-multinomial: tritongrad.multinomial
 tan sinh cosh atan asin acos: Tensor.sin, Tensor.cos, tritongrad.atan2""",
 }
 ELSEWHERE = ("tritongrad", "tritongrad.nn.functional", "tritongrad.nn", "tritongrad.optim")

@@ -1,4 +1,4 @@
-"""How exactly float32 matrices are multiplied on a GPU: one setting for the process."""
+"""How exactly results are computed: settings for the whole process, and what needs none."""
 
 from __future__ import annotations
 
@@ -26,3 +26,12 @@ def set_float32_matmul_precision(precision: str) -> None:
 def get_float32_matmul_precision() -> str:
     """How float32 matrices are multiplied on a GPU: "highest" unless it was set."""
     return Setting.precision
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """For programs that ask for it: the same call gives the same bits always, whatever is set."""
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """True: there are no others."""
+    return True

@@ -170,6 +170,32 @@ class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
     bincount = order.bincount
     histc = order.histc
 
+    # comparisons of the whole
+
+    def equal(self, other: Any) -> bool:
+        """Whether the other tensor has the same shape and elements."""
+        from .comparing import equal
+
+        return equal(self, other)
+
+    def allclose(self, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan=False):
+        """Whether all elements are close to the other's: |self - other| <= atol + rtol |other|."""
+        from .comparing import allclose
+
+        return allclose(self, other, rtol, atol, equal_nan)
+
+    def isclose(self, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan=False):
+        """Where elements are close to the other's."""
+        from .comparing import isclose
+
+        return isclose(self, other, rtol, atol, equal_nan)
+
+    def multinomial(self, num_samples: int, replacement=False, *, generator: Any = None) -> Any:
+        """Indices drawn in proportion to the elements, which are weights."""
+        from .random import multinomial
+
+        return multinomial(self, num_samples, replacement, generator=generator)
+
     def __iter__(self) -> Any:
         if not self._array.shape:
             raise TypeError("iteration over a 0-d tensor")

@@ -68,6 +68,8 @@ class TensorBase(TensorValues):
         """The number of elements."""
         return self._array.size
 
+    ndimension, nelement = dim, numel
+
     @property
     def itemsize(self) -> int:
         return self._array.dtype.itemsize

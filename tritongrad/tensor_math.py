@@ -9,6 +9,7 @@ from .ops import (
     compare,
     elementwise,
     linalg,
+    mixed,
     nn,
     products,
     reduce,
@@ -28,7 +29,8 @@ class MathMethods(TensorBase):
     add = elementwise.add
     sub = subtract = elementwise.sub
     mul = multiply = elementwise.mul
-    div = divide = true_divide = elementwise.div
+    div = divide = mixed.div
+    true_divide = elementwise.div
     pow = elementwise.pow
     __add__ = __radd__ = elementwise.add.operator
     __sub__ = elementwise.sub.operator
@@ -84,6 +86,10 @@ class MathMethods(TensorBase):
     tanh = activation.tanh
     sigmoid = activation.sigmoid
     erf = activation.erf
+    lerp = mixed.lerp
+    addcmul = mixed.addcmul
+    addcdiv = mixed.addcdiv
+    nan_to_num = mixed.nan_to_num
     floor = compare.floor
     ceil = compare.ceil
     round = compare.round
@@ -164,6 +170,7 @@ class MathMethods(TensorBase):
     dot = linalg.dot
     mv = products.mv
     outer = products.outer
+    inner = mixed.inner
     addmm = products.addmm
     addmv = products.addmv
     addbmm = products.addbmm

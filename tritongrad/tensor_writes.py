@@ -10,6 +10,7 @@ from .ops import (
     activation,
     compare,
     elementwise,
+    mixed,
 )
 from .tensor_base import TensorBase
 
@@ -60,6 +61,18 @@ class WriteMethods(TensorBase):
         return names.get(form.op.name, WriteMethods._clamp_both_)(self, *bounds)
 
     clip_ = clamp_
+
+    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+        """In-place form of `addcmul`."""
+        return WriteMethods.add_(self, mixed.scaled(tensor1, value) * tensor2)
+
+    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+        """In-place form of `addcdiv`."""
+        return WriteMethods.add_(self, mixed.scaled(tensor1, value) / tensor2)
+
+    def lerp_(self, end: Any, weight: Any) -> Any:
+        """In-place form of `lerp`."""
+        return writes.copy_(self, mixed.lerp(self, end, weight))
 
     # parts, memory
 

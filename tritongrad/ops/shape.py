@@ -18,7 +18,7 @@ from .dims import check_dim
 from .sizes import checked_dims, ints, shape_of
 from .slices import embed, narrow, slices
 from .values import number_of
-from .view import atleast_1d, atleast_2d, expand, reshape, view
+from .view import atleast_1d, atleast_2d, broadcast_tensors, expand, reshape, view
 
 Tensor = Any
 ALL = slice(None)
@@ -203,6 +203,22 @@ def fliplr(input):
 def flipud(input):
     """Rows in reverse order."""
     return flip(input, 0)
+
+
+def meshgrid(*tensors, indexing="ij"):
+    """The coordinates of all points of a grid, from those along each of its dims, as views."""
+    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f"meshgrid: indexing must be 'ij' or 'xy', got {indexing!r}")
+    n = len(tensors)
+    places = list(range(n))
+    if indexing == "xy" and n > 1:
+        places[:2] = 1, 0
+    rows = [
+        reshape(t, [-1 if d == place else 1 for d in range(n)])
+        for t, place in zip(tensors, places, strict=True)
+    ]
+    return broadcast_tensors(*rows)
 
 
 def roll(input, shifts, dims=None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,12 +14,8 @@ from . import elementwise, reduce
 from .dims import check_dim, tensor
 from .elementwise import where
 
-
-class ValuesIndices(NamedTuple):
-    """What max(dim), min(dim), median(dim) return: the elements and where they were found."""
-
-    values: Any
-    indices: Any
+# What max(dim), min(dim), median(dim) return: the elements and where they were found.
+PAIRS = {name: namedtuple(name, "values indices") for name in ("max", "min", "median")}
 
 
 class MinMax(NamedTuple):
@@ -57,15 +54,15 @@ def _extreme(name, whole, index, pair, input, dim, keepdim):
             )
         return whole(input)
     dim = check_dim(name, dim, tensor(name, input).ndim)
-    return _picked(input, dim, index(input, dim, True), keepdim)
+    return _picked(name, input, dim, index(input, dim, True), keepdim)
 
 
-def _picked(input: Any, dim: int, indices: Any, keepdim: bool) -> ValuesIndices:
+def _picked(name: str, input: Any, dim: int, indices: Any, keepdim: bool) -> Any:
     """The elements at indices (of size 1 along dim), with their gradient to where they are from."""
     values = input.gather(dim, indices)
     if not keepdim and input.ndim:
         values, indices = values.squeeze(dim), indices.squeeze(dim)
-    return ValuesIndices(values, indices)
+    return PAIRS[name](values, indices)
 
 
 @front()
@@ -152,7 +149,7 @@ def median(input, dim=None, keepdim=False):
         return median(input.reshape(-1), 0).values
     dim = check_dim("median", dim, input.ndim)
     if not input.ndim:
-        return ValuesIndices(input.clone(), input.argmax())
+        return PAIRS["median"](input.clone(), input.argmax())
     order = input.detach().argsort(dim)
     n = input.shape[dim]
     if n == 0:
@@ -161,7 +158,7 @@ def median(input, dim=None, keepdim=False):
     if input.is_floating_point():
         nans = input.detach().isnan()
         middle = where(reduce.any(nans, dim, True), reduce.argmax(nans.long(), dim, True), middle)
-    return _picked(input, dim, middle, keepdim)
+    return _picked("median", input, dim, middle, keepdim)
 
 
 @front()
