@@ -107,6 +107,10 @@ REFUSED = [
     (lambda: x.repeat_interleave(tg.tensor([2, -1]), 0), RuntimeError, "got -1"),
     (lambda: tg.quantile(x, None), TypeError, "quantile: q must be a number"),
     (lambda: tg.quantile(x, x / 6), RuntimeError, "quantile: q must be a scalar or 1D"),
+    (lambda: tg.quantile(x, nan), RuntimeError, "quantile: q must lie in"),
+    (lambda: x[0, 0].expand(-1), RuntimeError, "leading, non-existing dimension"),
+    (lambda: x.expand(-4, 2, 3), RuntimeError, "leading, non-existing dimension"),
+    (lambda: F.one_hot(labels, 2.5), TypeError, "one_hot: argument 'num_classes' must be int"),
     (lambda: tg.bucketize(x, x), RuntimeError, "bucketize: boundaries .* 1 dimension"),
     (lambda: tg.searchsorted(x[0], "a"), TypeError, "searchsorted: argument 'input'"),
     (lambda: tg.searchsorted(x[0, 0], 1.0), RuntimeError, "positive dimension"),
@@ -224,3 +228,19 @@ def test_where_of_two_numbers_has_their_type(device):
         assert t.dtype is dtype and t.tolist() == pytest.approx([one, other], rel=1e-7)
     assert tg.where(above[:0], 1.5, 2.5).shape == (0,)
     assert tg.where(above[0], 1.5, 2.5).item() == 1.5
+
+
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod"])
+def test_whole_numbers_are_not_divided_by_zero_on_any_device(device, name):
+    divide = getattr(tg, name)
+    for dtype in (tg.int64, tg.uint8):
+        a = tg.tensor([4, 5], dtype=dtype, device=device)
+        for b in (tg.tensor([2, 0], dtype=dtype, device=device), 0, tg.tensor(0, device=device)):
+            with pytest.raises(ZeroDivisionError, match="contains a 0"):
+                divide(a, b)
+        assert divide(a, tg.tensor([1, 5], dtype=dtype, device=device)).shape == (2,)
+        assert divide(a[:0], a[:0]).shape == (0,)
+    assert divide(a.float(), tg.tensor([0.0, 1.0], device=device)).shape == (2,)
+    with pytest.raises(ZeroDivisionError):
+        a.floor_divide_(a - a)
+    assert a.tolist() == [4, 5]

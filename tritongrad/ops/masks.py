@@ -8,7 +8,7 @@ from tritongrad.op import op
 from tritongrad.samples import Bools, Ints, Rand
 
 from . import elementwise
-from .sizes import shape_of
+from .sizes import ints, shape_of
 from .subscript import subscript
 from .values import scalar_value
 from .view import broadcast_tensors
@@ -115,6 +115,7 @@ def one_hot(input: Tensor, num_classes=-1):
     shape_of("one_hot", input)
     if input._array.dtype.kind not in "iu":
         raise RuntimeError(f"one_hot is only applicable to index tensors, got {input.dtype}")
+    (num_classes,) = ints("one_hot", num_classes, (), "num_classes")
     if num_classes == -1:
         if not input._array.size:
             raise RuntimeError("one_hot: can not infer the number of classes from an empty tensor")

@@ -27,14 +27,22 @@ def whole(name: str) -> Any:
     return check
 
 
-def _seen(x: Any, test: Any) -> bool:
-    """Whether test holds for a number, or for some element of an array that the host can see."""
-    return bool(np.any(test(x))) if isinstance(x, (int, float, np.ndarray)) else False
-
-
 def not_zero(dtype: np.dtype, operands: list) -> None:
-    """Integer division by a zero that the host can see raises, as Python's does."""
-    if category(dtype) < 2 and _seen(operands[1], lambda divisor: divisor == 0):
+    """Integer division by zero raises, as Python's does; a device's divisors are waited for."""
+    divisor = operands[1]
+    if category(dtype) > 1:
+        return
+    if isinstance(divisor, (int, float, np.ndarray)):
+        _refuse_zero(np.any(divisor == 0))
+    elif divisor.size:
+        from tritongrad.cuda.reduce import all
+
+        sound = all(divisor)
+        divisor.device.verify(lambda: _refuse_zero(not sound.numpy()))
+
+
+def _refuse_zero(found: Any) -> None:
+    if found:
         raise ZeroDivisionError("integer division or remainder by zero: the divisor contains a 0")
 
 

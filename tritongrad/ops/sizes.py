@@ -73,7 +73,7 @@ def expanded(name: str, shape: tuple, target: tuple) -> tuple:
             f"number of dimensions in the tensor ({len(shape)}): input {list(shape)}, size "
             f"{list(target)}"
         )
-    if target[new:] == shape:
+    if target[new:] == shape and min(target[:new], default=0) >= 0:
         return target
     result = list(target)
     for d, want in enumerate(target):

@@ -172,7 +172,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
         raise RuntimeError(f"quantile: q must be a scalar or 1D tensor, got {list(q.shape)}")
     flat = input.reshape(-1) if dim is None else input
     axis = 0 if dim is None else check_dim("quantile", dim, input.ndim)
-    if bool(((q < 0).logical_or(q > 1)).any()):
+    if not bool((q >= 0).logical_and(q <= 1).all()):
         raise RuntimeError(f"quantile: q must lie in [0, 1], got {q.tolist()}")
     ordered = flat.moveaxis(axis, -1).sort(-1)[0]
     nans = reduce.any(ordered.isnan(), -1, True)
