@@ -14,7 +14,7 @@ from .nn import wide
 from .pool import empty
 from .rows import column, dots, in_blocks, sums
 from .scratch import ROOM, scratch
-from .totals import add
+from .totals import add, total
 
 Array = np.ndarray
 GROUP = 16  # rows whose products are added before they are widened
@@ -168,7 +168,7 @@ class Parts:
             _add_groups([a[None, end:] for a in factors], self.sums[first + whole :])
 
     def total(self) -> Array:
-        return add(self.sums.astype(FLOAT64), 0)
+        return total(self.sums, (0,))
 
 
 def _add_groups(factors: list, out: Array) -> None:

@@ -24,6 +24,7 @@ from .team import cuts, team
 Array = np.ndarray
 add: Any = np.add.reduce  # NumPy's stubs do not know positional keepdims and out
 BLOCK = 1 << 17  # elements at a time, so that their wide forms stay near
+LONG = 1 << 18  # ... of rows that are not summed in pairs: threads meet less often at the GIL
 PIECE = 1 << 14  # a row is summed in pieces of this many numbers, or pairs of them
 SPAN = 1 << 18  # elements of a row that all of an array is cut into: pairs are not far apart
 HALVED = 512  # float32 rows: their halves are added first, which costs u sum|x| at most
@@ -131,9 +132,10 @@ def row_parts(parts: Array, x: Array, half: int) -> None:
     """The sum of each piece of each row: of its pairs, if half a row is told from all of it."""
     rows, n = x.shape
     paired = half < n
-    spans = _spans(half, PIECE, BLOCK)
+    most = BLOCK if paired else LONG
+    spans = _spans(half, PIECE, most)
     longest = max((j - i for i, j in spans), default=0)
-    step = min(max(BLOCK // max(longest, 1), 1), rows)
+    step = min(max(most // max(longest, 1), 1), rows)
     tasks = [(slice(r, r + step), i, j) for r in range(0, rows, step) for i, j in spans]
 
     def work(tasks: Sequence[tuple]) -> None:
