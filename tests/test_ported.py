@@ -211,6 +211,9 @@ def test_small_things_that_programs_call(device):
     with pytest.raises(RuntimeError, match="meshgrid: indexing"):
         tg.meshgrid(y[0], indexing="yx")
     assert repr(y.max(1)).startswith("max(values=") and repr(y.median(1)).startswith("median(")
+    for like in (tg.zeros_like, tg.ones_like, tg.empty_like, tg.rand_like, tg.randn_like):
+        assert like(y, memory_format=tg.preserve_format).shape == y.shape
+    assert tg.full_like(y, 2, memory_format=tg.contiguous_format).tolist() == [[2.0, 2.0]]
     assert tg.use_deterministic_algorithms(True) is None
     assert tg.are_deterministic_algorithms_enabled()
 

@@ -296,6 +296,7 @@ true_divide, moveaxis, swapaxes, swapdims = _true_divide, movedim, transpose, tr
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 ger, vdot, row_stack = outer, dot, vstack
 newaxis = None
+preserve_format, contiguous_format = "preserve_format", "contiguous_format"  # the only ones
 spmm = mm  # the first matrix may be sparse in PyTorch; here every one is dense
 float = float32
 double = float64

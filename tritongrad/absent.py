@@ -56,6 +56,8 @@ set_default_tensor_type: tritongrad.set_default_dtype
 set_flush_denormal: denormals are kept
 set_num_interop_threads get_num_interop_threads: tritongrad.set_num_threads
 mps xpu: tritongrad.cuda
+channels_last channels_last_3d: tensor.permute(0, 2, 3, 1)
+strided: every tensor is an array with strides
 float8_e4m3fn float8_e5m2 uint16 uint32 uint64: tritongrad.bfloat16, tritongrad.uint8
 frombuffer from_file: tritongrad.from_numpy(numpy.frombuffer(..)), numpy.memmap""",
     "tritongrad.nn": """

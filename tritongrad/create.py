@@ -177,17 +177,30 @@ def _like(input: Any, value: Any, dtype: Any, where: Any, grad: bool, pin: bool)
     return finish(filled(array.shape, value, d, on), grad, pin)
 
 
-def zeros_like(input, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+def zeros_like(
+    input, *, dtype=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """Zeros in the shape, dtype and device of input."""
     return _like(input, 0, dtype, device, requires_grad, pin_memory)
 
 
-def ones_like(input, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+def ones_like(
+    input, *, dtype=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """Ones in the shape, dtype and device of input."""
     return _like(input, 1, dtype, device, requires_grad, pin_memory)
 
 
-def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+def full_like(
+    input,
+    fill_value,
+    *,
+    dtype=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+):
     """One value in the shape, dtype and device of input."""
     if isinstance(input, Variable):
         d = input._array.dtype if dtype is None else as_dtype(dtype).numpy
@@ -196,7 +209,9 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
 
 
 @of_tensors
-def empty_like(input, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+def empty_like(
+    input, *, dtype=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
     """Arbitrary content in the shape, dtype and device of input."""
     d = dtype if dtype is not None else input.dtype
     on = device if device is not None else input.device

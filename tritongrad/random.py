@@ -164,14 +164,18 @@ def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
 
 
 @of_tensors
-def rand_like(input, *, dtype=None, device=None, requires_grad=False, generator=None):
+def rand_like(
+    input, *, dtype=None, device=None, requires_grad=False, generator=None, memory_format=None
+):
     """Uniform numbers in the shape, dtype and device of input."""
     d, on = dtype or input.dtype, device if device is not None else input.device
     return rand(input.shape, generator=generator, dtype=d, device=on, requires_grad=requires_grad)
 
 
 @of_tensors
-def randn_like(input, *, dtype=None, device=None, requires_grad=False, generator=None):
+def randn_like(
+    input, *, dtype=None, device=None, requires_grad=False, generator=None, memory_format=None
+):
     """Normal numbers in the shape, dtype and device of input."""
     d, on = dtype or input.dtype, device if device is not None else input.device
     return randn(input.shape, generator=generator, dtype=d, device=on, requires_grad=requires_grad)
