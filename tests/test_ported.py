@@ -174,6 +174,14 @@ def test_quotients_are_rounded_as_asked(device):
         a.div(b, rounding_mode="up")
 
 
+def test_numbers_are_rounded_to_places(device):
+    x = tg.tensor([0.125, -1.555, 1234.5], device=device)
+    assert x.round(decimals=2).tolist() == pytest.approx([0.12, -1.56, 1234.5], rel=1e-6)
+    assert tg.round(x, decimals=-2).tolist() == [0, 0, 1200]
+    assert x.round().tolist() == tg.round(x).tolist() == [0, -2, 1234]
+    assert repr(x.shape + tg.Size([1])) == "tritongrad.Size([3, 1])"
+
+
 def test_weighted_products_and_steps(device):
     x = tg.tensor([1.0, 2.0], device=device, requires_grad=True)
     y, z = tg.tensor([3.0, 4.0], device=device), tg.tensor([2.0, 8.0], device=device)

@@ -98,7 +98,6 @@ from .ops.compare import logical_xor as logical_xor
 from .ops.compare import lt as lt
 from .ops.compare import ne as ne
 from .ops.compare import remainder as remainder
-from .ops.compare import round as round
 from .ops.compare import trunc as trunc
 from .ops.copy import clone as clone
 from .ops.einsum import einsum as einsum
@@ -153,6 +152,7 @@ from .ops.mixed import div as div
 from .ops.mixed import inner as inner
 from .ops.mixed import lerp as lerp
 from .ops.mixed import nan_to_num as nan_to_num
+from .ops.mixed import round as round
 from .ops.nn import log_softmax as log_softmax
 from .ops.nn import softmax as softmax
 from .ops.order import argsort as argsort

@@ -32,6 +32,9 @@ class Size(tuple):
         got = super().__getitem__(key)
         return Size(got) if isinstance(key, slice) else got
 
+    def __add__(self, other: Any) -> Any:
+        return Size(super().__add__(other))
+
 
 class TensorBase(TensorValues):
     """Properties, and the tensor's part in autograd."""

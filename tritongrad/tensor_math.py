@@ -92,7 +92,7 @@ class MathMethods(TensorBase):
     nan_to_num = mixed.nan_to_num
     floor = compare.floor
     ceil = compare.ceil
-    round = compare.round
+    round = mixed.round
     trunc = compare.trunc
 
     def where(self, condition: Any, other: Any) -> Any:

@@ -31,6 +31,17 @@ def div(input, other, *, rounding_mode=None):
     return compare.floor_divide(input - rest, other)  # nothing is left: exact
 
 
+@front(compare.round)
+def round(input, *, decimals=0):
+    """The nearest whole number, the even one of two; `decimals`: to so many places."""
+    if not decimals:
+        return compare.round(input)
+    scale = 10.0 ** abs(decimals)
+    if decimals > 0:
+        return compare.round(input * scale) / scale
+    return compare.round(input / scale) * scale
+
+
 @front()
 def addcmul(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 * tensor2"""
