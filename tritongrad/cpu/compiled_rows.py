@@ -10,21 +10,20 @@ import importlib
 from typing import Any
 
 from .compiled import KINDS, cached, numba
+from .fast_rows import LEAF
 
 extending: Any = importlib.import_module("numba.extending")
 ir: Any = importlib.import_module("llvmlite.ir")
 
 INDEX, DOUBLE, NOTHING = numba.types.int64, numba.types.float64, numba.types.void
 I32 = ir.IntType(32)
-HALF = 4  # numbers of float64 in a vector
-LANES = 2 * HALF  # sums that NumPy adds to in turn
-VECTOR = ir.VectorType(ir.DoubleType(), HALF)
-LEAF = 128  # elements that NumPy adds without halving them again
+LANES = 8  # sums that NumPy adds to in turn
+VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 inlined = numba.njit(nogil=True, error_model="numpy", forceinline=True)
 
 
 class Eight(numba.types.Type):
-    """Eight float64 numbers in two registers."""
+    """Eight float64 numbers in a register, or in as many as they need."""
 
     def __init__(self) -> None:
         super().__init__("Eight")
@@ -33,31 +32,25 @@ class Eight(numba.types.Type):
 @extending.register_model(Eight)
 class _Model(extending.models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, ir.LiteralStructType([VECTOR, VECTOR]))
+        super().__init__(manager, kind, VECTOR)
 
 
 EIGHT = Eight()
 
 
-def _places(builder: Any, pointer: Any, at: Any) -> list:
-    """Where the two vectors from pointer[at] on lie."""
-    kind = ir.VectorType(pointer.type.pointee, HALF).as_pointer()
-    ends = at, builder.add(at, at.type(HALF))
-    return [builder.bitcast(builder.gep(pointer, [end]), kind) for end in ends]
+def _place(builder: Any, pointer: Any, at: Any) -> Any:
+    """pointer[at] as the address of a vector."""
+    kind = ir.VectorType(pointer.type.pointee, LANES)
+    return builder.bitcast(builder.gep(pointer, [at]), kind.as_pointer())
 
 
-def _vectors(builder: Any, pointer: Any, at: Any) -> list:
+def _vector(builder: Any, pointer: Any, at: Any) -> Any:
     size = 4 if pointer.type.pointee == ir.FloatType() else 8
-    return [builder.load(place, align=size) for place in _places(builder, pointer, at)]
+    return builder.load(_place(builder, pointer, at), align=size)
 
 
-def _joined(builder: Any, vectors: list) -> Any:
-    """Two vectors as an Eight, in float64."""
-    found = ir.Constant(ir.LiteralStructType([VECTOR, VECTOR]), ir.Undefined)
-    for k, vector in enumerate(vectors):
-        wide = vector if vector.type == VECTOR else builder.fpext(vector, VECTOR)
-        found = builder.insert_value(found, wide, k)
-    return found
+def _wide(builder: Any, vector: Any) -> Any:
+    return vector if vector.type == VECTOR else builder.fpext(vector, VECTOR)
 
 
 @extending.intrinsic
@@ -65,7 +58,7 @@ def read(context, pointer, at):
     """pointer[at], ... pointer[at + 7] in float64"""
 
     def build(context, builder, signature, values):
-        return _joined(builder, _vectors(builder, *values))
+        return _wide(builder, _vector(builder, *values))
 
     return EIGHT(pointer, INDEX), build
 
@@ -76,9 +69,8 @@ def read_pairs(context, pointer, at, gap):
 
     def build(context, builder, signature, values):
         pointer, at, gap = values
-        first = _vectors(builder, pointer, at)
-        second = _vectors(builder, pointer, builder.add(at, gap))
-        return _joined(builder, [builder.fadd(*pair) for pair in zip(first, second, strict=True)])
+        other = _vector(builder, pointer, builder.add(at, gap))
+        return _wide(builder, builder.fadd(_vector(builder, pointer, at), other))
 
     return EIGHT(pointer, INDEX, INDEX), build
 
@@ -87,8 +79,7 @@ def read_pairs(context, pointer, at, gap):
 def write(context, pointer, at, eight):
     def build(context, builder, signature, values):
         pointer, at, eight = values
-        for k, place in enumerate(_places(builder, pointer, at)):
-            builder.store(builder.extract_value(eight, k), place, align=8)
+        builder.store(eight, _place(builder, pointer, at), align=8)
         return context.get_dummy_value()
 
     return NOTHING(pointer, INDEX, EIGHT), build
@@ -97,9 +88,7 @@ def write(context, pointer, at, eight):
 @extending.intrinsic
 def plus(context, x, y):
     def build(context, builder, signature, values):
-        x, y = values
-        halves = [[builder.extract_value(v, k) for v in (x, y)] for k in range(2)]
-        return _joined(builder, [builder.fadd(*pair) for pair in halves])
+        return builder.fadd(*values)
 
     return EIGHT(EIGHT, EIGHT), build
 
@@ -109,19 +98,15 @@ def across(context, eight):
     """Their sum: neighbours first, then neighbours of those."""
 
     def build(context, builder, signature, values):
-        low, high = [builder.extract_value(values[0], k) for k in range(2)]
-        vector = _neighbours(builder, low, high, HALF)
-        vector = _neighbours(builder, vector, vector, HALF // 2)
+        (vector,) = values
+        for count in (LANES // 2, LANES // 4):
+            kind = ir.VectorType(I32, count)
+            masks = [ir.Constant(kind, list(range(k, 2 * count, 2))) for k in (0, 1)]
+            evens, odds = [builder.shuffle_vector(vector, vector, mask) for mask in masks]
+            vector = builder.fadd(evens, odds)
         return builder.fadd(*[builder.extract_element(vector, I32(k)) for k in range(2)])
 
     return DOUBLE(EIGHT), build
-
-
-def _neighbours(builder: Any, x: Any, y: Any, count: int) -> Any:
-    """The sums of neighbours in both, as many as are asked for."""
-    masks = [ir.Constant(ir.VectorType(I32, count), list(range(k, 2 * count, 2))) for k in (0, 1)]
-    evens, odds = [builder.shuffle_vector(x, y, mask) for mask in masks]
-    return builder.fadd(evens, odds)
 
 
 @inlined
@@ -158,37 +143,45 @@ def leaf(a, i, n, gap):
 
 
 @inlined
-def whole(a, i, gap):
-    """The same of LEAF elements, unrolled: the next one begins while the last is added up."""
+def whole(a, i, gap, length):
+    """The same of LEAF elements, which the compiler is not told: it would unroll the loop and read
+    memory in another order, which processors do not foresee."""
     sums = eight(a, i, gap)
-    for k in range(LANES, LEAF, LANES):
+    for k in range(LANES, length, LANES):
         sums = plus(sums, eight(a, i + k, gap))
     return across(sums)
 
 
 @numba.njit(nogil=True, error_model="numpy")
-def pairwise(a, i, n, gap):
-    """The sum of n elements from i on, or of their pairs, as NumPy adds them in float64."""
+def pairwise(a, i, n, gap, length):
+    """The sum of n elements from i on, or of their pairs, as NumPy adds them in float64.
+
+    Of four leaves side by side the next one begins while the last is added up.
+    """
     if n <= LEAF:
         return leaf(a, i, n, gap)
     if n == 4 * LEAF:
-        first = whole(a, i, gap) + whole(a, i + LEAF, gap)
-        return first + (whole(a, i + 2 * LEAF, gap) + whole(a, i + 3 * LEAF, gap))
+        first = whole(a, i, gap, length) + whole(a, i + LEAF, gap, length)
+        second = whole(a, i + 2 * LEAF, gap, length) + whole(a, i + 3 * LEAF, gap, length)
+        return first + second
     half = n // 2
     half -= half % LANES
-    return pairwise(a, i, half, gap) + pairwise(a, i + half, n - half, gap)
+    first = pairwise(a, i, half, gap, length)
+    return first + pairwise(a, i + half, n - half, gap, length)
 
 
 def rows(out, a, words, unused, i, j):
     """Sums of pieces of the rows: words are a row's length, that of its half, of a piece, the gap
-    between the two of a pair, and the pieces of a row."""
+    between the two of a pair, the pieces of a row, and LEAF."""
     n, half, piece, gap, pieces = words[0], words[1], words[2], words[3], words[4]
     for item in range(i, j):
         row = item // pieces
         start = (item - row * pieces) * piece
         first, count = row * n + start, min(piece, half - start)
-        total = pairwise(a, first, count, gap) if gap else pairwise(a, first, count, None)
-        out[item] = 0.0 + total
+        if gap:
+            out[item] = 0.0 + pairwise(a, first, count, gap, words[5])
+        else:
+            out[item] = 0.0 + pairwise(a, first, count, None, words[5])
 
 
 def columns(out, a, words, unused, i, j):

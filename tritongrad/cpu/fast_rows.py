@@ -12,6 +12,7 @@ from .fast import fast
 
 Array = np.ndarray
 STRIP = 1 << 11  # columns at a time: their sums stay in the first cache
+LEAF = 128  # elements that NumPy adds without halving them again
 QUICK = 4  # elements of a sum that take as long as one of a pass that writes too
 LENGTHS = (1, 7, 8, 9, 64, 65, 128, 137, 300, 512, 1023, 2048 + 64)  # NumPy cuts each in its way
 
@@ -28,7 +29,7 @@ def _rows(loop: int, parts: Array, x: Array, half: int) -> None:
     from .totals import PIECE
 
     n, pieces = x.shape[1], parts.shape[1]
-    words = np.array((n, half, PIECE, half if half < n else 0, pieces), INT64)
+    words = np.array((n, half, PIECE, half if half < n else 0, pieces, LEAF), INT64)
     fast.team.run(loop, parts, x, words, each=max(x.size // parts.size // QUICK, 1))
 
 
