@@ -270,6 +270,7 @@ from .tensor_base import Size as Size
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from . import amp as amp
     from . import cuda as cuda
     from . import profiler as profiler
     from . import testing as testing
@@ -307,6 +308,7 @@ short = int16
 
 _LAZY = (
     "accelerator",
+    "amp",
     "backends",
     "cuda",
     "kernels",

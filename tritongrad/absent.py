@@ -11,7 +11,8 @@ from typing import Any
 # name ...: what to use instead. Words that begin with "tritongrad." are names that exist.
 TABLE = {
     "tritongrad": """
-amp autocast GradScaler: tensor.to(tritongrad.bfloat16); nothing is cast by itself
+autocast: tensor.to(tritongrad.bfloat16); nothing is cast by itself
+GradScaler: tritongrad.amp.GradScaler
 compile jit fx export compiler: tritongrad.cuda.graphed, which captures a whole step; kernels are
     compiled when they are first used
 distributed: one process; mpi4py takes tensor.numpy(), or tensors on cuda as they are
@@ -111,8 +112,9 @@ model_zoo: tritongrad.load""",
     "tritongrad.utils.data": """
 distributed DistributedSampler: tritongrad.utils.data.Sampler with every n-th index
 datapipes IterDataPipe: tritongrad.utils.data.IterableDataset""",
+    "tritongrad.amp": """
+autocast custom_fwd custom_bwd: tensor.to(tritongrad.bfloat16); nothing is cast by itself""",
     "tritongrad.cuda": """
-amp: tensor.to(tritongrad.bfloat16)
 max_memory_reserved memory_stats memory_snapshot: tritongrad.cuda.memory_summary
 get_device_properties: tritongrad.cuda.get_device_name, tritongrad.cuda.get_device_capability
 get_rng_state set_rng_state: tritongrad.get_rng_state, tritongrad.set_rng_state

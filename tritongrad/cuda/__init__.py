@@ -9,6 +9,7 @@ from tritongrad.cuda.seam import here
 from tritongrad.errors import CudaError, OutOfMemoryError
 
 if TYPE_CHECKING:
+    from tritongrad import amp
     from tritongrad.cuda import nvtx
     from tritongrad.cuda.graphs import CUDAGraph, graph, graphed
     from tritongrad.cuda.pinned import pin, pinned_empty
@@ -24,6 +25,7 @@ LAZY = {
     "CUDAGraph": ("tritongrad.cuda.graphs", "CUDAGraph"),
     "Event": ("tritongrad.cuda.streams", "Event"),
     "Stream": ("tritongrad.cuda.streams", "Stream"),
+    "amp": ("tritongrad.amp", None),
     "graph": ("tritongrad.cuda.graphs", "graph"),
     "graphed": ("tritongrad.cuda.graphs", "graphed"),
     "install_triton_driver": ("tritongrad.cuda.triton_driver", "install"),
@@ -41,6 +43,7 @@ __all__ = [
     "Event",
     "OutOfMemoryError",
     "Stream",
+    "amp",
     "current_device",
     "current_stream",
     "default_stream",
