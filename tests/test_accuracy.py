@@ -13,7 +13,7 @@ import tritongrad as tg
 U = 2.0**-24  # half a unit in the last place of 1 in float32
 SUM = 2 * U  # of the sum of absolute values, at any length
 MATMUL = 16 * U  # of |A| |B|, K to 16,384
-LENGTHS = [1, 7, 511, 512, 1023, 1024, 4097, 65_537, 1_000_003, size(10**7, 10**8)]
+LENGTHS = [1, 7, 127, 128, 511, 512, 1023, 1024, 4097, 65_537, 1_000_003, size(10**7, 10**8)]
 DEVICE_LENGTHS = [1023, 1025, 4096, 4097, 65_537, size(300_001, 5_000_003)]
 
 
