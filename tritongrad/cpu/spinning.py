@@ -218,18 +218,22 @@ class Team:
         Or over n parts, of which each is so many elements' work.
         """
         n = n or out.size
-        block = max(BLOCK // each, 1)
+        block, work = BLOCK, n
+        if each > 1:
+            block, work = max(BLOCK // each, 1), n * each
+        if n > block * MOST:
+            block = -(-n // MOST)
         ids = id(out), id(a), 0 if b is None else id(b), 0 if c is None else id(c)
         helpers = self.most if self.most < get_num_threads() else get_num_threads() - 1
-        if n * each < SHARED or not helpers or not self.busy.acquire(False):
+        if work < SHARED or not helpers or not self.busy.acquire(False):
             post(self.box, loop, *ids, n, block, 0)
             return
         words = self.words
         try:
             words[RESTING] = 0
-            if n * each >= WAKING and words[LOOKING] < helpers:
+            if work >= WAKING and words[LOOKING] < helpers:
                 self._wake(helpers)
-            left = post(self.box, loop, *ids, n, max(block, -(-n // MOST)), 1)
+            left = post(self.box, loop, *ids, n, block, 1)
         except BaseException:
             left = 1
             raise
