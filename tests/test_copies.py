@@ -114,8 +114,9 @@ def test_tensor_constructor(device):
     assert tg.Tensor([1.0], device=device).device.type == device
     t = tg.ones(2)
     assert tg.Tensor(t) is not t and tg.Tensor(t).data_ptr() == t.data_ptr()
+    assert tg.Tensor(tg.arange(2)).dtype is tg.int64
     with pytest.raises(TypeError, match=r"float32, got tritongrad\.int64"):
-        tg.Tensor(tg.arange(2))
+        tg.FloatTensor(tg.arange(2))
     with pytest.raises(TypeError, match="sizes"):
         tg.Tensor([1], [2])
 
