@@ -31,11 +31,11 @@ def trace_one(op: Any, t: Variable, array: Any, result: Any, args: tuple = ()) -
     node.dtype = array.dtype
     node.hooks = None
     node.values = node.tensors = ()
-    if plan.pattern:
+    if plan.pattern == 9:
+        node.values = (t._array.shape,)
+    elif plan.pattern:
         if not args:
             _save(node, plan.pattern, t, t, result)
-        elif plan.pattern == 5:
-            node.values = args[1:]
         elif plan.pattern == 8:
             _save(node, 1, t, t, result)
             node.values = args[1:]

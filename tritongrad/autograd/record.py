@@ -21,7 +21,12 @@ RESULT = -1  # the position that stands for the operation's own result
 NUMBER = ((1, "value"),)  # the second argument, where it is no tensor
 # (tensors, values) -> what _quick_node has a short way for
 PATTERNS = {((), ()): 0, ((0,), ()): 1, ((1,), ()): 2, ((0, 1), ()): 3, ((RESULT,), ()): 7}
-PATTERNS |= {((), NUMBER): 5, ((0,), NUMBER): 6, ((0,), (*NUMBER, (2, "value"))): 8}
+PATTERNS |= {
+    ((), ((0, "shape"),)): 9,
+    ((), NUMBER): 5,
+    ((0,), NUMBER): 6,
+    ((0,), (*NUMBER, (2, "value"))): 8,
+}
 
 
 class Plan:

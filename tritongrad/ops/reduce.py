@@ -53,24 +53,26 @@ sum.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, k
 _sum = sum
 
 
-def _all_of(x, shape):
+def _all_of(x):
     """The sum of everything, from the kernels of sum."""
     kernel = _sum.op.cpu if type(x) is np.ndarray else _sum.op.device
-    return kernel(x, tuple(range(len(shape))), False, x.dtype)
+    return kernel(x, tuple(range(len(x.shape))), False, x.dtype)
 
 
 @op(samples=[(Rand((3, 4)),), (Rand(()),), (Rand((0, 3)),)], cpu=_all_of, device=_all_of)
-def sum_of_all(input: Tensor, shape=None):
+def sum_of_all(input: Tensor):
     """Sum of all elements of a floating tensor: what sum() without dims is."""
-    return floating("sum", input), tuple(input.shape)
+    return (floating("sum", input),)
 
 
-def _everywhere(g, shape):
+def _everywhere(g, input_shape):
     """The one gradient at every element."""
     a = g._array
     if state.recording:
-        return g.expand(shape)
-    return wrap(_spread(a, shape) if type(a) is np.ndarray else a.broadcast_to(shape))
+        return g.expand(input_shape)
+    if type(a) is ndarray:
+        return wrap(_spread(a, input_shape))
+    return wrap(a.broadcast_to(input_shape))
 
 
 def _spread(a, shape):
@@ -88,7 +90,17 @@ sum_of_all.op.node_name, _sum.op.node_name = "SumBackward0", "SumBackward1"
 ndarray, array, empty = np.ndarray, np.array, np.empty
 FEW = 1 << 13  # elements: BLAS adds them in one thread, in float64
 ONES = np.ones(FEW)
-ones: dict[int, np.ndarray] = {}  # so many of them
+
+
+class _Ones(dict):
+    """By their number, so many ones."""
+
+    def __missing__(self, n: int) -> np.ndarray:
+        self[n] = ONES[:n]
+        return self[n]
+
+
+ones = _Ones()
 BELOW = 3e38  # no float32 near its rounding to infinity, which would be a warning
 
 
@@ -100,13 +112,10 @@ def sum(input, dim=None, keepdim=False, dtype=None, *, axis=None, keepdims=None,
         except AttributeError:
             return _sum(input)  # it says what is wrong
         if type(a) is ndarray and a.dtype is FLOAT32 and a.size <= FEW:
-            n = a.size
-            if n not in ones:
-                ones[n] = ONES[:n]
             try:
-                found = float(shared_quiet(a.ravel().dot, ones[n]))
+                found = float(shared_quiet(a.ravel().dot, ones[a.size]))
             except RuntimeError:  # another thread is in the shared context
-                found = float(state.quiet(a.ravel().dot, ones[n]))
+                found = float(state.quiet(a.ravel().dot, ones[a.size]))
             if not -BELOW < found < BELOW:
                 return _sum(input)
             total = array(found, FLOAT32)
@@ -114,7 +123,7 @@ def sum(input, dim=None, keepdim=False, dtype=None, *, axis=None, keepdims=None,
             t._array = total
             t._node = None
             if input._node is not None and (not off or state.recording):
-                t._node = trace_one(of_all, input, total, t, (input, a.shape))
+                t._node = trace_one(of_all, input, total, t)
             elif inferring and state.inference and not state.recording:
                 t._version = INFERENCE
             return t
