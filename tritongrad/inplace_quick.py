@@ -34,12 +34,14 @@ def quick_writer(operation: Op) -> Callable | None:
         target = getattr(input, "_array", None)
         if type(target) is not ndarray:
             return target is not None and _on_device(operation, name, input, args)
+        if target.dtype is INT64 and operation.cpu not in EXACT:
+            return False
         b = _plain_operand(input, args)
         if b is None:
             return False
         if kernel is None:
             kernel = for_floats(operation)
-        if not isinstance(kernel, np.ufunc) or (target.dtype is INT64 and kernel not in EXACT):
+        if not isinstance(kernel, np.ufunc):
             return False
         if target.size >= large.LARGE:
             quiet(large.store, kernel, target, b)
