@@ -144,18 +144,25 @@ def test_blas_has_its_threads_look_for_work_only_where_the_team_is_not_used(monk
     if not blas.has_batches(np.dtype(np.float32)):
         pytest.skip("this NumPy has no OpenBLAS with gemm_batch")
     seen = []
-    by_blas, by_team = gemm.by_blas, gemm.by_team
+    by_blas, alone = gemm.by_blas, gemm.alone
+
+    def seen_alone(function, *args):
+        seen.append("team" if function is gemm.by_team else "alone")
+        return alone(function, *args)
+
     monkeypatch.setattr(blas, "threads", lambda: 2)
     monkeypatch.setattr(gemm, "by_blas", lambda *args: seen.append("blas") or by_blas(*args))
-    monkeypatch.setattr(gemm, "by_team", lambda *args: seen.append("team") or by_team(*args))
-    a, b = operands(*SHAPES[0])
-    monkeypatch.setattr(team.Team, "used", time.monotonic())
-    found = linalg.multiply(a, b).tobytes()
-    assert seen[0] == "team"
-    seen.clear()
-    monkeypatch.setattr(team.Team, "used", 0.0)
-    assert linalg.multiply(a, b).tobytes() == found
-    assert seen == ["blas"], "products by the team do not count"
+    monkeypatch.setattr(gemm, "alone", seen_alone)
+    for shape, expected in [(SHAPES[0], "alone"), (SHAPES[2], "team")]:
+        a, b = operands(*shape)
+        monkeypatch.setattr(team.Team, "used", time.monotonic())
+        found = linalg.multiply(a, b).tobytes()
+        assert seen[0] == expected
+        seen.clear()
+        monkeypatch.setattr(team.Team, "used", 0.0)
+        assert linalg.multiply(a, b).tobytes() == found
+        assert seen == ["blas"], "products by the team do not count"
+        seen.clear()
 
 
 def test_kernels_that_move_memory_do_without_the_team_while_threads_of_blas_are_awake(monkeypatch):

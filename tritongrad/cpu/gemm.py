@@ -57,8 +57,8 @@ def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
     """
     rows, inner, cols = *input.shape[-2:], other.shape[-1]
     count = len(input) if input.ndim == 3 else 1
-    batches = blas.has_batches(out.dtype)
-    if count * rows * inner * cols < (SHARED if batches else WAKING):
+    batches, work = blas.has_batches(out.dtype), count * rows * inner * cols
+    if work < (SHARED if batches else WAKING):
         return False
     found = plan(count, rows, inner, cols, parts, get_num_threads())
     if found is None:
@@ -70,6 +70,8 @@ def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
     if batches and blas.threads() > 1 and time.monotonic() - Team.used > RECENT:
         blas.woken = time.monotonic()
         kernel(input, other, target, steps)
+    elif work < WAKING:
+        alone(kernel, input, other, target, steps)
     else:
         alone(by_team, kernel, input, other, target, steps)
     if apart:
