@@ -14,6 +14,10 @@ from tritongrad.cpu import gemm, linalg, team
 from tritongrad.cpu.blas import blas
 from tritongrad.cpu.fast import fast
 
+needs_batches = pytest.mark.skipif(
+    not blas.has_batches(np.dtype(np.float32)),
+    reason="this NumPy has no OpenBLAS with gemm_batch: there are no two ways",
+)
 SHAPES = [
     (1, 64, 1000, 100),  # too narrow to cut: the parts of its sums are computed side by side
     (1, 1000, 64, 100),
@@ -61,12 +65,11 @@ def test_small_products_are_left_to_one_thread():
     assert gemm.plan(1, 120, 130, 120, 2, 4) is None
 
 
+@needs_batches
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_team_and_blas_give_the_same_bits(shape, dtype, monkeypatch):
     a, b = operands(*shape, dtype)
-    if not blas.has_batches(a.dtype):
-        pytest.skip("this NumPy has no OpenBLAS with gemm_batch")
     found = linalg.multiply(a, b)
     monkeypatch.setattr(blas, "threads", lambda: 1)
     assert linalg.multiply(a, b).tobytes() == found.tobytes()
@@ -140,9 +143,8 @@ def test_a_product_of_a_matrix_and_its_own_transpose():
     np.testing.assert_allclose((x @ x.t()).numpy(), x.numpy() @ x.numpy().T, atol=1e-3)
 
 
+@needs_batches
 def test_blas_has_its_threads_look_for_work_only_where_the_team_is_not_used(monkeypatch):
-    if not blas.has_batches(np.dtype(np.float32)):
-        pytest.skip("this NumPy has no OpenBLAS with gemm_batch")
     seen = []
     by_blas, alone = gemm.by_blas, gemm.alone
 

@@ -38,15 +38,23 @@ class Blas:
         self.get: Callable | None = None
         self.set: Callable | None = None
         self.looked = False
+        self.file = self.setter = ""  # the library, and how its function is called
         self.small_are_quick = False
         self.batches: dict[np.dtype, Callable] = {}  # of products, shared among its threads
         self.woken = 0.0  # when its threads last got work of ours, by time.monotonic
 
+    def look(self) -> None:
+        """Find OpenBLAS, once; no thread takes it for absent while another is about it."""
+        if not self.looked:
+            with self.lock:
+                if not self.looked:
+                    self.find()
+                    self.looked = True
+
     def find(self) -> None:
-        """Look for the two functions of OpenBLAS."""
+        """Look for the functions of OpenBLAS."""
         import glob
 
-        self.looked = True
         folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
         for file in glob.glob(os.path.join(folder, "*openblas*")):
             try:
@@ -61,16 +69,23 @@ class Blas:
                     if core is not None:
                         core.restype = ctypes.c_char_p
                         self.small_are_quick = core() in AS_THEY_LIE
-                    if name.endswith("64_"):  # its integers have 64 bits
-                        self._find_batches(file, name)
+                    self.file, self.setter = file, name
+                    self._find_batches()
                     return
 
-    def _find_batches(self, file: str, name: str) -> None:
-        """Look for gemm_batch; these calls let go of the GIL."""
-        library = ctypes.CDLL(file)
+    def cblas(self, name: str) -> Any:
+        """A function by its name in CBLAS, None if it is not there with integers of 64 bits.
+
+        Its calls let go of the GIL.
+        """
+        if not self.setter.endswith("64_"):
+            return None
+        called = self.setter.replace("openblas_set_num_threads", f"cblas_{name}")
+        return getattr(ctypes.CDLL(self.file), called, None)
+
+    def _find_batches(self) -> None:
         for letter, dtype in (("s", np.float32), ("d", np.float64)):
-            called = name.replace("openblas_set_num_threads", f"cblas_{letter}gemm_batch")
-            function = getattr(library, called, None)
+            function = self.cblas(f"{letter}gemm_batch")
             if function is not None:
                 pointer, number = ctypes.c_void_p, ctypes.c_int64
                 function.argtypes = [ctypes.c_int, *[pointer] * 13, number, pointer]
@@ -79,9 +94,7 @@ class Blas:
 
     def has_batches(self, dtype: np.dtype) -> bool:
         """Whether several products of this dtype can be given to BLAS's threads at once."""
-        if not self.looked:
-            with self.lock:
-                self.find()
+        self.look()
         return dtype in self.batches
 
     def awake(self) -> bool:
@@ -95,16 +108,13 @@ class Blas:
     @property
     def direct(self) -> bool:
         """Whether small products are quicker than parts of large ones."""
-        if not self.looked:
-            with self.lock:
-                self.find()
+        self.look()
         return self.small_are_quick
 
     def alone(self, function: Callable, *args: Any) -> Any:
         """function(*args) while every product of this process runs in one thread."""
+        self.look()
         with self.lock:
-            if not self.looked:
-                self.find()
             self.inside += 1
             if self.inside == 1 and self.set is not None and self.get is not None:
                 self.before = self.get()
@@ -120,9 +130,8 @@ class Blas:
 
     def set_num_threads(self, n: int) -> None:
         """Threads of BLAS from now on."""
+        self.look()
         with self.lock:
-            if not self.looked:
-                self.find()
             if self.inside:
                 self.before = n
             elif self.set is not None:

@@ -178,14 +178,9 @@ def run(kernel: Any, arrays: tuple, inplace: bool = False) -> Array | None:
     """
     first = arrays[0]
     dtype, shape = first.dtype, first.shape
-    if fast.off or first.size < LEAST or not (dtype is FLOAT32 or dtype is FLOAT64):
+    if not (dtype is FLOAT32 or dtype is FLOAT64) or not fast.ready(first.size):
         return None
     team = fast.team
-    if team is None:
-        fast.left -= first.size >= COUNTED
-        if fast.left > 0 or not fast.load():
-            return None
-        team = fast.team
     form = ">" if inplace else ""
     for a in arrays:
         if a.dtype is not dtype:

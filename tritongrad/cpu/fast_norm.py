@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import glob
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,12 +11,12 @@ import numpy as np
 
 from tritongrad.dtype import FLOAT32, FLOAT64, INT64
 
+from .blas import blas
 from .fast import fast
 from .pool import empty
 from .rows import CHUNK, ONES
 
 Array = np.ndarray
-BLAS = {"float32": "scipy_cblas_sdot64_", "float64": "scipy_cblas_ddot64_"}
 LENGTHS = (2, 3, 7, 16, 33, 300, CHUNK, CHUNK + 400, 3 * CHUNK + 5)
 FEW = 8  # chunks of a row from which NumPy adds theirs in another order
 
@@ -82,12 +80,11 @@ def _usable(x: Array, *others: Array | None) -> bool:
 @functools.cache
 def _blas(dtype: np.dtype) -> tuple[int, int]:
     """The addresses of OpenBLAS's dot product, as NumPy's wheel has it, and of a chunk of ones."""
-    folder = os.path.join(os.path.dirname(np.__file__), os.pardir, "numpy.libs")
-    for file in glob.glob(os.path.join(folder, "*openblas*")):
-        function = getattr(ctypes.CDLL(file), BLAS[dtype.name], None)
-        if function is not None:
-            return ctypes.cast(function, ctypes.c_void_p).value or 0, ONES[dtype].ctypes.data
-    return 0, 0
+    blas.look()
+    function = blas.cblas("sdot" if dtype is FLOAT32 else "ddot")
+    if function is None:
+        return 0, 0
+    return ctypes.cast(function, ctypes.c_void_p).value or 0, ONES[dtype].ctypes.data
 
 
 LOOPS: dict[str, Callable] = {"forward": _forward, "gradients": _gradients}
@@ -95,8 +92,7 @@ LOOPS: dict[str, Callable] = {"forward": _forward, "gradients": _gradients}
 
 def address(name: str, dtype: np.dtype) -> int:
     """Of the loop of this name, compiled and compared on first use; 0: NumPy has to do it."""
-    key = name, dtype
-    return fast.addresses.get(key) or fast.find(key, lambda: _compared(name, dtype))
+    return fast.find((name, dtype), lambda: _compared(name, dtype))
 
 
 def _compared(name: str, dtype: np.dtype) -> int:

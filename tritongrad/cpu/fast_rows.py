@@ -19,10 +19,7 @@ LENGTHS = (1, 7, 8, 9, 64, 65, 128, 137, 300, 512, 1023, 2048 + 64)  # NumPy cut
 
 def rows(parts: Array, x: Array, half: int) -> bool:
     """totals.row_parts by a compiled loop, if there is one."""
-    found = _usable(x) and address("rows", x.dtype)
-    if found:
-        _rows(found, parts, x, half)
-    return bool(found)
+    return _run("rows", parts, x, half)
 
 
 def _rows(loop: int, parts: Array, x: Array, half: int) -> None:
@@ -35,10 +32,7 @@ def _rows(loop: int, parts: Array, x: Array, half: int) -> None:
 
 def columns(parts: Array, x: Array, half: int) -> bool:
     """totals.column_parts by a compiled loop, if there is one."""
-    found = _usable(x) and address("columns", x.dtype)
-    if found:
-        _columns(found, parts, x, half)
-    return bool(found)
+    return _run("columns", parts, x, half)
 
 
 def _columns(loop: int, parts: Array, x: Array, half: int) -> None:
@@ -55,6 +49,13 @@ def _columns(loop: int, parts: Array, x: Array, half: int) -> None:
 LOOPS: dict[str, Callable] = {"rows": _rows, "columns": _columns}
 
 
+def _run(name: str, parts: Array, x: Array, half: int) -> bool:
+    found = _usable(x) and address(name, x.dtype)
+    if found:
+        LOOPS[name](found, parts, x, half)
+    return bool(found)
+
+
 def _usable(x: Array) -> bool:
     """Whether there may be a loop for such a matrix."""
     kind = x.dtype is FLOAT32 or x.dtype is FLOAT64
@@ -63,8 +64,7 @@ def _usable(x: Array) -> bool:
 
 def address(name: str, dtype: np.dtype) -> int:
     """Of the loop of this name, compiled and compared on first use; 0: NumPy has to do it."""
-    key = name, dtype
-    return fast.addresses.get(key) or fast.find(key, lambda: _compared(name, dtype))
+    return fast.find((name, dtype), lambda: _compared(name, dtype))
 
 
 def _compared(name: str, dtype: np.dtype) -> int:

@@ -9,14 +9,13 @@ import numpy as np
 
 from . import gemm
 from .blas import alone, blas
-from .gemm import DIRECT, FEW
+from .gemm import DIRECT, FEW, WAKING
 from .large import LARGE, repeat
 from .pool import empty
 from .team import cuts, team
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 TINY = 1 << 18  # products of numbers: below, OpenBLAS takes one thread by itself
-SHARED = 12_000_000  # from here the team is worth its while for a batch of small matrices
 NARROW = 1 << 15  # elements of a second matrix that stays in the cache from one part to the next
 CHAIN, PART = 128, 288  # products in one float32 sum: in all, and in each of several
 LONG = 1024  # products from which the parts in which BLAS adds them are many enough
@@ -183,7 +182,7 @@ def multiply_batches(input, other):
     def part(i, j):
         product(input[i:j], other[i:j], out[i:j], parts)
 
-    if work < SHARED or count < 2:
+    if work < WAKING or count < 2:
         alone(part, 0, count)
     else:
         alone(team().run, part, cuts(count, 1))
