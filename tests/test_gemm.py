@@ -10,7 +10,7 @@ import pytest
 from forks import holds_in_a_child
 
 import tritongrad as tg
-from tritongrad.cpu import gemm, linalg, team
+from tritongrad.cpu import gemm, large, linalg, team
 from tritongrad.cpu.blas import blas
 from tritongrad.cpu.fast import fast
 
@@ -189,3 +189,43 @@ def test_kernels_that_move_memory_do_without_the_team_while_threads_of_blas_are_
         assert len(runs) == 2 and not team.Team.used
     finally:
         tg.set_num_threads(before)
+
+
+@needs_batches
+@pytest.mark.parametrize("kernel", [np.add, np.subtract])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_threads_of_blas_that_are_awake_add_in_place_with_the_bits_of_numpy(
+    dtype, kernel, monkeypatch
+):
+    rng = np.random.default_rng(3)
+    kinds = [0.0, -0.0, 1.0, np.inf, -np.inf, np.nan, np.finfo(dtype).smallest_subnormal]
+    kinds = np.array([*kinds, np.finfo(dtype).max, -np.finfo(dtype).tiny], dtype)
+    a = np.concatenate([np.tile(kinds, 9), rng.standard_normal(large.AXPY)]).astype(dtype)
+    b = np.concatenate([np.repeat(kinds, 9), rng.standard_normal(large.AXPY)]).astype(dtype)
+    calls = []
+    real = blas.axpys[np.dtype(dtype)]
+    monkeypatch.setitem(blas.axpys, np.dtype(dtype), lambda *args: calls.append(real(*args)))
+    monkeypatch.setattr(blas, "woken", time.monotonic() + 60)
+    with np.errstate(all="ignore"):
+        want = kernel(a, b)
+        large.store(kernel, a, b)
+    want[np.isnan(want)] = a[np.isnan(a)] = 0
+    assert calls
+    assert a.tobytes() == want.tobytes()
+
+
+@needs_batches
+def test_only_whole_floats_apart_from_the_target_are_added_by_blas(monkeypatch):
+    monkeypatch.setattr(blas, "woken", time.monotonic() + 60)
+    n = large.AXPY
+    monkeypatch.setattr(blas, "axpys", {np.dtype(np.float32): pytest.fail})
+    counts = np.arange(n)
+    large.store(np.add, counts, counts.copy())
+    assert (counts == 2 * np.arange(n)).all()
+    x = np.arange(2 * n, dtype=np.float32)
+    for target, other in [(x[:n], x[:n]), (x[:n], x[1 : n + 1]), (x[:n], x[::2]), (x[:n], x[:1])]:
+        want = target + other
+        large.store(np.add, target, other)
+        assert (target == want).all()
+    large.store(np.add, x, np.array(1, np.float32))
+    large.store(np.multiply, x[:n], x[n:])

@@ -41,6 +41,7 @@ class Blas:
         self.file = self.setter = ""  # the library, and how its function is called
         self.small_are_quick = False
         self.batches: dict[np.dtype, Callable] = {}  # of products, shared among its threads
+        self.axpys: dict[np.dtype, Callable] = {}  # y += alpha x, likewise
         self.woken = 0.0  # when its threads last got work of ours, by time.monotonic
 
     def look(self) -> None:
@@ -70,7 +71,7 @@ class Blas:
                         core.restype = ctypes.c_char_p
                         self.small_are_quick = core() in AS_THEY_LIE
                     self.file, self.setter = file, name
-                    self._find_batches()
+                    self._find_shared()
                     return
 
     def cblas(self, name: str) -> Any:
@@ -83,14 +84,17 @@ class Blas:
         called = self.setter.replace("openblas_set_num_threads", f"cblas_{name}")
         return getattr(ctypes.CDLL(self.file), called, None)
 
-    def _find_batches(self) -> None:
-        for letter, dtype in (("s", np.float32), ("d", np.float64)):
-            function = self.cblas(f"{letter}gemm_batch")
-            if function is not None:
-                pointer, number = ctypes.c_void_p, ctypes.c_int64
-                function.argtypes = [ctypes.c_int, *[pointer] * 13, number, pointer]
-                function.restype = None
-                self.batches[np.dtype(dtype)] = function
+    def _find_shared(self) -> None:
+        pointer, number = ctypes.c_void_p, ctypes.c_int64
+        for letter, real in (("s", ctypes.c_float), ("d", ctypes.c_double)):
+            dtype = np.dtype(real)
+            batch, axpy = self.cblas(f"{letter}gemm_batch"), self.cblas(f"{letter}axpy")
+            if batch is None or axpy is None:
+                continue
+            batch.argtypes = [ctypes.c_int, *[pointer] * 13, number, pointer]
+            axpy.argtypes = [number, real, pointer, number, pointer, number]
+            batch.restype = axpy.restype = None
+            self.batches[dtype], self.axpys[dtype] = batch, axpy
 
     def has_batches(self, dtype: np.dtype) -> bool:
         """Whether several products of this dtype can be given to BLAS's threads at once."""

@@ -19,11 +19,13 @@ BOOL = np.dtype(bool)
 LARGE = 1 << 14  # elements from which results come from the pool
 SPLIT = 1 << 19  # elements from which a second thread pays for its wake-up
 MANY = 1 << 22  # ... beside threads of OpenBLAS's that wait for work
+AXPY = 1 << 15  # ... whose sums a thread of OpenBLAS's that is awake is worth
 BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay in L2
 WIDE = 1 << 17  # ... of one that keeps them in its result
 WHOLE = 1 << 62  # ... of one without any: threads meet less often at the interpreter's lock
 ROW = 1 << 14  # elements of a row full of one number; much shorter ones NumPy copies first
 AHEAD = 6  # blocks that a kernel which moves memory does while a helper wakes
+SIGNS = {np.add: 1.0, np.subtract: -1.0}  # of what y += sign x is, rounded once as well
 MOVERS = frozenset(
     (np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.negative, np.absolute, np.square)
 )
@@ -169,14 +171,16 @@ def repeat(kernel: Any, arrays: Sequence[np.ndarray], out: np.ndarray) -> None:
 
 
 def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
-    """kernel(target, other, out=target) for a large contiguous target, by the team."""
-    apart = other is target or not np.may_share_memory(target, other)
-    if (
-        apart
-        and other is not target
-        and fast.run(kernel, (target, other), inplace=True) is not None
-    ):
+    """kernel(target, other, out=target) for a large contiguous target, by the team.
+
+    Or by threads of OpenBLAS's while they are awake: what each wrote of a product is in its cache.
+    """
+    apart = other is not target and not np.may_share_memory(target, other)
+    if apart and fast.run(kernel, (target, other), inplace=True) is not None:
         return
+    if apart and kernel in SIGNS and _added(SIGNS[kernel], target, other):
+        return
+    apart = apart or other is target
     if not pays(target.size) or not apart or _common_shape((target, other)) is None:
         repeat(kernel, (target, other), target)  # where they overlap, NumPy takes a copy
         return
@@ -187,3 +191,12 @@ def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
         kernel(a[i:j], b[i:j] if b.ndim else b, out=a[i:j])
 
     team().run(work, pieces(a.size, BLOCK, AHEAD), light=True)
+
+
+def _added(sign: float, target: np.ndarray, other: np.ndarray) -> bool:
+    """target += sign other by OpenBLAS, if its threads are awake."""
+    axpy = blas.axpys.get(target.dtype) if target.size >= AXPY and blas.awake() else None
+    if axpy is None or not other.ndim or _common_shape((target, other)) is None:
+        return False
+    axpy(target.size, sign, other.ctypes.data, 1, target.ctypes.data, 1)
+    return True
