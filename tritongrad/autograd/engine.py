@@ -12,6 +12,7 @@ from tritongrad.dtype import FLOAT32
 
 from . import loop
 from .modes import off, state
+from .record import OpNode
 from .variable import Variable, accumulate_lock, edge_of, registry, wrap
 
 
@@ -70,7 +71,9 @@ def _edge(t: Any) -> Any:
 def backward_from(t: Any, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
     """Accumulate the gradients of one tensor into the leaves: the usual case."""
     retain = create_graph if retain_graph is None else retain_graph
-    loop.backward((_edge(t),), [initial_gradient(t, gradient)], retain, create_graph)
+    node = t._node
+    edge = node if type(node) is OpNode and t._array.dtype is FLOAT32 else _edge(t)
+    loop.backward((edge,), [initial_gradient(t, gradient)], retain, create_graph)
 
 
 def run_backward(

@@ -30,13 +30,13 @@ def backward(
     With `targets` (edges) only what leads to them runs; their gradients are returned, and unless
     `accumulate` leaves keep their `grad`.
     """
+    if targets is None and not create_graph and len(edges) == 1:
+        if to_leaves(edges[0], grads[0], retain_graph):
+            return {}
     other_way = state.recording is not create_graph
     if other_way:
         switch(create_graph)
     try:
-        alone = targets is None and len(edges) == 1
-        if alone and to_leaves(edges[0], grads[0], retain_graph, create_graph):
-            return {}
         wanted = None if targets is None else {id(t) for t in targets}
         needed = None if wanted is None else _leading_to(wanted, edges)
         run = Pass(retain_graph, create_graph, wanted, needed)
@@ -49,36 +49,37 @@ def backward(
             switch(not create_graph)
 
 
-def to_leaves(node: Any, g: Any, retain_graph: bool, create_graph: bool) -> bool:
+def to_leaves(node: Any, g: Any, retain_graph: bool) -> bool:
     """Backward through one plain Node to its one or two leaves: a Pass without what it may need.
 
-    False, and nothing is done, if they are not: there is more than that to be put in order.
+    Its formulas have kernels for arrays, which nobody records. False, and nothing is done, if that
+    is not so.
     """
     if type(node) is not OpNode or node.hooks or anomaly or Pass.visit is not _visit:
         return False
-    edges = node.edges
-    if len(edges) > 2 or (len(edges) == 2 and edges[0] is edges[1]):
+    edges, kernels = node.edges, node.plan.kernels
+    if kernels is None or len(edges) > 2 or (len(edges) == 2 and edges[0] is edges[1]):
         return False
     for leaf in edges:
         if not isinstance(leaf, Variable) or leaf._hooks:
             return False
-    grads: list = node.vjp(g if g._array.dtype is node.dtype else fit(g, node), create_graph)
+        if leaf._grad is not None and leaf._grad._node is not None:
+            return False
+    grads = node.of_arrays((g if g._array.dtype is node.dtype else fit(g, node))._array, kernels)
+    if grads is None:
+        return False
     if not retain_graph and (node.tensors or node.values):
         node.tensors = node.values = None
     for i, leaf in enumerate(edges):
-        g = grads[i]
-        if g is None:
-            continue
-        array, like = g._array, leaf._array
+        array, like = grads[i]._array, leaf._array
         if array.shape != like.shape or array.dtype is not like.dtype:
-            grads[i] = fit(g, like)
+            grads[i] = fit(grads[i], like)
     array = None  # else a gradient would look shared to is_unshared
     accumulate_lock.acquire()  # `with` would take twice the time
     try:
         for leaf in reversed(edges):
             g = grads.pop()
-            if g is not None:
-                accumulate_grad(leaf, g, create_graph)
+            accumulate_grad(leaf, g, False)
     finally:
         accumulate_lock.release()
     return True

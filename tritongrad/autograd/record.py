@@ -128,7 +128,7 @@ class OpNode(Node):
     def vjp(self, g: Any, create_graph: bool) -> list:
         plan = self.plan
         if plan.kernels is not None and not create_graph:
-            found = self._of_arrays(g._array, plan.kernels)
+            found = self.of_arrays(g._array, plan.kernels)
             if found is not None:
                 return found
         values = self.saved(create_graph)
@@ -142,7 +142,7 @@ class OpNode(Node):
                 grads.append(formula(g, *[values[i] for i in used]))
         return list(grads[0]) if plan.variadic else grads
 
-    def _of_arrays(self, g: Any, kernels: list) -> list | None:
+    def of_arrays(self, g: Any, kernels: list) -> list | None:
         """The gradients by NumPy alone; None if that is not all there is to it."""
         parts, d = self.tensors, g.dtype
         if type(g) is not ndarray or g.size >= FEW or parts is None or inferring:

@@ -130,45 +130,36 @@ def _planned(a: Any, b: Any) -> Any:
     return None if plan is None else plan(a, b)
 
 
-def _quick_mm(input: Any, mat2: Any) -> Any:
-    """The product of two float32 matrices on the CPU, or by a plan; None if they are neither."""
-    try:
+def mm(input, mat2, *, out=None):
+    """Matrix product of two 2-d tensors."""
+    if out is not None:
+        return _mm(input, mat2, out=out)
+    try:  # the quick way: two float32 matrices on the CPU, or a plan of a GPU
         a: Any = input._array
         b: Any = mat2._array
     except AttributeError:  # one is no tensor
-        return None
-    if type(a) is ndarray and type(b) is ndarray:
-        if not (a.dtype is b.dtype is FLOAT32 and a.ndim == 2 == b.ndim):
-            return None
+        return _mm(input, mat2)
+    found = None
+    if type(a) is not ndarray or type(b) is not ndarray:
+        found = _planned(a, b)
+    elif a.dtype is b.dtype is FLOAT32 and a.ndim == 2 == b.ndim:
         if a.size < SMALL > b.size:
             try:
-                out = shared_quiet(a.dot, b)
+                found = shared_quiet(a.dot, b)
             except (RuntimeError, ValueError):  # a busy context, or they do not fit
-                return None
+                return _mm(input, mat2)
         elif a.shape[1] == b.shape[0]:
-            out = quiet(multiply, a, b)
-        else:
-            return None
-    else:
-        out = _planned(a, b)
-        if out is None:
-            return None
+            found = quiet(multiply, a, b)
+    if found is None:
+        return _mm(input, mat2)
     t = new(registry.Tensor)
-    t._array = out
+    t._array = found
     t._node = None
     if (input._node is not None or mat2._node is not None) and (not off or state.recording):
-        t._node = trace_two(_mm.op, input, mat2, True, out, t)
+        t._node = trace_two(_mm.op, input, mat2, True, found, t)
     elif inferring and state.inference and not state.recording:
         t._version = INFERENCE
     return t
-
-
-def mm(input, mat2, *, out=None):
-    """Matrix product of two 2-d tensors."""
-    found = _quick_mm(input, mat2) if out is None else None
-    if found is not None:
-        return found
-    return _mm(input, mat2) if out is None else _mm(input, mat2, out=out)
 
 
 publish(mm, _mm.op)
@@ -222,9 +213,10 @@ def matmul(input, other, *, out=None):
 
     A vector is a row on the left and a column on the right; that dim is not in the result.
     """
-    found = _quick_mm(input, other)
-    if found is None:
-        found = _any_matmul(input, other)
+    a, b = getattr(input, "_array", None), getattr(other, "_array", None)
+    plain = a is not None is not b and a.ndim == 2 == b.ndim and a.shape[1] == b.shape[0]
+    product = mm if plain and a.dtype is b.dtype else _any_matmul
+    found = product(input, other)
     return found if out is None else into(out, found, "matmul")
 
 
