@@ -30,9 +30,9 @@ def backward(
     With `targets` (edges) only what leads to them runs; their gradients are returned, and unless
     `accumulate` leaves keep their `grad`.
     """
-    if targets is None and not create_graph and len(edges) == 1:
-        if to_leaves(edges[0], grads[0], retain_graph):
-            return {}
+    alone = targets is None and not create_graph and len(edges) == 1
+    if alone and to_leaves(edges[0], grads[0], retain_graph):
+        return {}
     other_way = state.recording is not create_graph
     if other_way:
         switch(create_graph)

@@ -213,7 +213,8 @@ def matmul(input, other, *, out=None):
 
     A vector is a row on the left and a column on the right; that dim is not in the result.
     """
-    a, b = getattr(input, "_array", None), getattr(other, "_array", None)
+    a: Any = getattr(input, "_array", None)
+    b: Any = getattr(other, "_array", None)
     plain = a is not None is not b and a.ndim == 2 == b.ndim and a.shape[1] == b.shape[0]
     product = mm if plain and a.dtype is b.dtype else _any_matmul
     found = product(input, other)
