@@ -202,6 +202,19 @@ def bitwise_not(x):
 
 
 @triton.jit
+def bitwise_left_shift(x, y):
+    """0 where no bit is left: a count beyond the width, or below 0, has no meaning in hardware"""
+    inside = (y >= 0) & (y < x.dtype.primitive_bitwidth)
+    return tl.where(inside, x << tl.where(inside, y, 0), 0)
+
+
+@triton.jit
+def bitwise_right_shift(x, y):
+    inside = (y >= 0) & (y < x.dtype.primitive_bitwidth)
+    return x >> tl.where(inside, y, x.dtype.primitive_bitwidth - 1)
+
+
+@triton.jit
 def isnan(x):
     return x != x
 

@@ -125,6 +125,10 @@ BINARY: dict[str, tuple[Callable, list, tuple]] = {
     "logical_xor": (np.logical_xor, [FLOATS[0], BOOL], (-1, 1)),
     **{n: (getattr(np, n), [*WHOLE, BOOL], (-9, 9)) for n in "bitwise_and bitwise_or".split()},
     "bitwise_xor": (np.bitwise_xor, [*WHOLE, BOOL], (-9, 9)),
+    **{
+        f"bitwise_{way}_shift": (getattr(np, f"{way}_shift"), WHOLE, (0, 40))
+        for way in ("left", "right")
+    },
     "elu": (lambda x, a: np.where(x > 0, x, a * np.expm1(x)), FLOATS, (-3, 3)),
     "leaky_relu": (lambda x, a: np.where(x > 0, x, a * x), FLOATS, (-3, 3)),
     "relu_backward": (lambda g, r: np.where(r > 0, g, 0), FLOATS, (-3, 3)),

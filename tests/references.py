@@ -87,6 +87,8 @@ SCALAR = {  # what one element of the result is, from Python numbers
     "bitwise_and": operator.and_,
     "bitwise_or": operator.or_,
     "bitwise_xor": operator.xor,
+    "bitwise_left_shift": operator.lshift,
+    "bitwise_right_shift": operator.rshift,
     "bitwise_not": lambda x: not x if isinstance(x, bool) else ~x,
     "floor": math.floor,
     "ceil": math.ceil,

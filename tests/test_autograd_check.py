@@ -192,3 +192,22 @@ def test_derivatives_refuse_what_they_cannot_take():
         functional.jacobian(lambda x: 3.0, x)
     with pytest.raises(RuntimeError, match="strict"):
         functional.jacobian(lambda x, y: x * 2.0, (x, x), strict=True)
+
+
+def test_the_hessian_times_a_vector():
+    def function(x, y):
+        return (x.exp() * y).sum() + x[0] * x[1] ** 2
+
+    x, y = tg.tensor([0.5, -1.0], dtype=tg.float64), tg.tensor([2.0, 3.0], dtype=tg.float64)
+    v = (tg.tensor([1.0, 2.0], dtype=tg.float64), tg.tensor([-1.0, 0.5], dtype=tg.float64))
+    blocks = functional.hessian(function, (x, y))
+    want = [sum((row @ part for row, part in zip(rows, v, strict=True)), 0 * x) for rows in blocks]
+    for product in (functional.hvp, functional.vhp):
+        value, got = product(function, (x, y), v)
+        assert value.item() == function(x, y).item()
+        for a, b in zip(got, want, strict=True):
+            tg.testing.assert_close(a, b)
+    slope = functional.vhp(lambda t: (3 * t).sum(), x, v[0])[1]
+    assert slope.tolist() == [0.0, 0.0]
+    with pytest.raises(RuntimeError, match="vhp"):
+        functional.vhp(lambda t: t, x, v[0])

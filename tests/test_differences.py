@@ -56,6 +56,17 @@ def test_a_name_left_out_says_what_there_is(place):
         assert str(caught.value).endswith(f"'{place}' has no attribute '{name}'{said(nearest)}")
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_importing_what_is_left_out_says_what_there_is(place):
+    for name, nearest in absent.instead(place).items():
+        for line in (f"from {place} import {name}", f"import {place}.{name}"):
+            with pytest.raises(ImportError) as caught:
+                exec(line)
+            assert str(caught.value) == f"No module named '{place}.{name}'{said(nearest)}"
+    with pytest.raises(ImportError, match=r"docs/differences\.md"):
+        exec(f"import {place}.qwertyuiop")
+
+
 def said(nearest: str) -> str:
     return f": the nearest there is: {nearest}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys as _sys
 from math import e as e
 from math import inf as inf
 from math import nan as nan
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd as autograd
 from . import create as _create
+from .absent import Finder as _Finder
 from .absent import missing as _missing
 from .absent import put_on as _put_on
 from .autograd import enable_grad as enable_grad
@@ -77,8 +79,10 @@ from .ops.activation import silu as silu
 from .ops.activation import softplus as softplus
 from .ops.activation import tanh as tanh
 from .ops.compare import bitwise_and as bitwise_and
+from .ops.compare import bitwise_left_shift as bitwise_left_shift
 from .ops.compare import bitwise_not as bitwise_not
 from .ops.compare import bitwise_or as bitwise_or
+from .ops.compare import bitwise_right_shift as bitwise_right_shift
 from .ops.compare import bitwise_xor as bitwise_xor
 from .ops.compare import ceil as ceil
 from .ops.compare import eq as eq
@@ -348,3 +352,4 @@ def __getattr__(name: str) -> Any:
 
 
 _put_on(Tensor)
+_sys.meta_path.append(_Finder)

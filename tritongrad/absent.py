@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 # name ...: what to use instead. Words that begin with "tritongrad." are names that exist.
@@ -79,7 +80,11 @@ ReflectionPad2d ReplicationPad2d ConstantPad2d: tritongrad.nn.ZeroPad2d
 CTCLoss MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss:
     tritongrad.nn.CrossEntropyLoss, tritongrad.nn.BCEWithLogitsLoss
 AlphaDropout: tritongrad.nn.Dropout
-DataParallel parallel: one process trains on one device; tritongrad.nn.Module.to moves a model""",
+DataParallel: one process trains on one device; tritongrad.nn.Module.to moves a model
+modules quantized attention: tritongrad.nn has every layer itself""",
+    "tritongrad.nn.parallel": """
+DataParallel DistributedDataParallel data_parallel: one process trains on one device;
+    tritongrad.nn.Module.to moves a model""",
     "tritongrad.nn.functional": """
 interpolate upsample grid_sample affine_grid pixel_shuffle: tritongrad.repeat_interleave,
     tritongrad.nn.functional.conv_transpose2d
@@ -103,8 +108,8 @@ ChainedScheduler: tritongrad.optim.lr_scheduler.SequentialLR""",
     "tritongrad.nn.init": """
 orthogonal_ dirac_ sparse_: tritongrad.nn.init.xavier_uniform_""",
     "tritongrad.nn.utils": """
-weight_norm spectral_norm parametrizations parametrize: a property of your own Module
-rnn: tritongrad.nn.LSTM on padded batches""",
+weight_norm spectral_norm parametrizations parametrize prune: a property of your own Module
+stateless: tritongrad.nn.functional with tensors of your own""",
     "tritongrad.utils": """
 tensorboard: tritongrad.plot; the package tensorboardX writes for TensorBoard
 checkpoint: tritongrad.no_grad in the forward pass of a tritongrad.autograd.Function
@@ -159,12 +164,27 @@ def instead(place: str) -> dict[str, str]:
 
 
 def names_the_nearest(place: str) -> Callable[[str], Any]:
-    """`__getattr__` of a module."""
+    """`__getattr__` of a module; with a `__path__`, `from place import name` asks the Finder."""
+    vars(sys.modules[place]).setdefault("__path__", [])
 
     def get(name: str) -> Any:
         raise missing(place, name)
 
     return get
+
+
+class Finder:
+    """The last of Python's finders: importing what is not there says what there is instead.
+
+    Of `from place import name` Python itself keeps no other error than one of a missing module.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        """An error for what no other finder has found in this library; None for all else."""
+        place, _, last = name.rpartition(".")
+        if place.partition(".")[0] == "tritongrad" and last not in vars(sys.modules[place]):
+            raise ModuleNotFoundError(f"No module named {name!r}{nearest(place, last)}")
 
 
 def missing(place: str, name: str) -> AttributeError:
@@ -206,7 +226,8 @@ def alike(place: str, name: str) -> str | None:
     known = [n for n in dir(sys.modules[place]) if not n.startswith("_")]
     import difflib  # needed for an error only
 
-    close = difflib.get_close_matches(name, known, 1, 0.8)
+    close = difflib.get_close_matches(name, known, 3, 0.8)
+    close.sort(key=lambda n: isinstance(getattr(sys.modules[place], n), ModuleType))
     return f"{place}.{close[0]}" if close else None
 
 

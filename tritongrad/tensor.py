@@ -7,6 +7,7 @@ from typing import Any
 from .autograd.variable import registry
 from .devices import as_device
 from .dtype import as_dtype
+from .dtype import dtype as element
 from .ops import (
     copy,
     index,
@@ -88,9 +89,15 @@ class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
 
     # views and copies
 
+    def view(self, *size: Any, dtype: Any = None) -> Any:
+        """The elements in C order in another shape, or the bytes read as another dtype."""
+        first = size[0] if size else dtype
+        if isinstance(first, element) or dtype is not None:
+            return strided.reread(self, first)
+        return view_ops.view(self, *size)
+
     detach = view_ops.detach
     detach_ = view_ops.detach_
-    view = view_ops.view
     reshape = view_ops.reshape
     view_as = view_ops.view_as
     reshape_as = view_ops.reshape_as

@@ -9,7 +9,7 @@ import numpy as np
 
 from .autograd import engine
 from .autograd.graph import KeepGrad, Node, Output, RemovableHandle
-from .autograd.variable import LEAF, Variable, edge_of, make_leaf, version_of, wrap
+from .autograd.variable import INFERENCE, LEAF, Variable, edge_of, make_leaf, version_of, wrap
 from .devices import device, device_of_array
 from .dtype import BY_NUMPY, dtype
 from .tensor_values import TensorValues
@@ -99,6 +99,10 @@ class TensorBase(TensorValues):
         """The address of the first element."""
         a = self._array
         return a.__array_interface__["data"][0] if type(a) is np.ndarray else a.data_ptr()
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode."""
+        return getattr(self, "_version", None) is INFERENCE
 
     def is_floating_point(self) -> bool:
         return self.dtype.is_floating_point

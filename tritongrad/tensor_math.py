@@ -130,6 +130,15 @@ class MathMethods(TensorBase):
     bitwise_or = __or__ = __ror__ = compare.bitwise_or
     bitwise_xor = __xor__ = __rxor__ = compare.bitwise_xor
     bitwise_not = __invert__ = compare.bitwise_not
+    bitwise_left_shift = __lshift__ = compare.bitwise_left_shift
+    bitwise_right_shift = __rshift__ = compare.bitwise_right_shift
+
+    def __rlshift__(self, other: Any) -> Any:
+        return compare.bitwise_left_shift(other, self)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return compare.bitwise_right_shift(other, self)
+
     isnan = compare.isnan
     isinf = compare.isinf
     isfinite = compare.isfinite

@@ -53,6 +53,8 @@ class WriteMethods(TensorBase):
     bitwise_and_ = __iand__ = inplace(compare.bitwise_and)
     bitwise_or_ = __ior__ = inplace(compare.bitwise_or)
     bitwise_xor_ = __ixor__ = inplace(compare.bitwise_xor)
+    bitwise_left_shift_ = __ilshift__ = inplace(compare.bitwise_left_shift)
+    bitwise_right_shift_ = __irshift__ = inplace(compare.bitwise_right_shift)
 
     def clamp_(self, min: Any = None, max: Any = None) -> Any:
         """In-place form of `clamp`."""
@@ -77,6 +79,7 @@ class WriteMethods(TensorBase):
     # parts, memory
 
     fill_ = writes.fill_
+    fill_diagonal_ = writes.fill_diagonal_
     zero_ = writes.zero_
     copy_ = writes.copy_
     __setitem__ = writes.setitem

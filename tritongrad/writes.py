@@ -12,6 +12,7 @@ from .dtype import BY_NUMPY
 from .inplace import assign, inplace, run_inplace, store_copy, store_fill, store_zero
 from .ops import copy, index, masks
 from .ops.index import copied, slices_filled
+from .ops.sizes import shape_of
 from .ops.subscript import checked_picks, parse, viewed
 from .ops.values import number_of, without_history
 
@@ -92,6 +93,21 @@ def copy_(self, source, non_blocking=False):
     if isinstance(source, NUMBERS):
         return fill_(self, source)
     return copy_from(self, source, non_blocking=non_blocking)
+
+
+def fill_diagonal_(self, fill_value, wrap=False):
+    """Write one value where all indices are equal; `wrap`: again and again down a tall matrix."""
+    sizes = shape_of("fill_diagonal_", self)
+    if len(sizes) < 2:
+        raise RuntimeError("fill_diagonal_: dimensions must be larger than 1")
+    if len(sizes) > 2 and len(set(sizes)) > 1:
+        raise RuntimeError("fill_diagonal_: all dimensions of input must be of equal length")
+    parts = self.split(sizes[1] + 1) if wrap and len(sizes) == 2 else [self]
+    for part in parts:
+        while part.ndim > 1:
+            part = part.diagonal(dim1=-2, dim2=-1)
+        fill_(part, fill_value)
+    return self
 
 
 def index_fill_(self, dim, index, value):

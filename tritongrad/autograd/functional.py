@@ -1,4 +1,4 @@
-"""Whole derivatives of functions: vjp, jvp, jacobian, hessian."""
+"""Whole derivatives of functions: vjp, jvp, jacobian, hessian, vhp, hvp."""
 
 from __future__ import annotations
 
@@ -71,6 +71,25 @@ def hessian(func: Callable, inputs: Any, create_graph: bool = False, strict: boo
         return tuple(grads) if several else grads[0]
 
     return jacobian(gradient, inputs, create_graph, strict)
+
+
+def vhp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
+    """(func(inputs), v times the Hessian of a function with one element)"""
+    with enable_grad():
+        args, outputs = _run("vhp", func, inputs)
+        starts = _starts("vhp", args, v)
+        slopes = _grads("vhp", outputs, args, _starts("vhp", outputs, None), True, strict)
+        products = _grads("vhp", slopes, args, starts, create_graph, False)
+    return _as_returned(outputs, create_graph), _as_given(inputs, products, create_graph)
+
+
+def hvp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
+    """(func(inputs), the Hessian times v): what vhp gives, since second derivatives commute."""
+    return vhp(func, inputs, v, create_graph, strict)
 
 
 def _run(name: str, func: Callable, inputs: Any) -> tuple[list, Any]:
@@ -158,4 +177,4 @@ def _as_given(inputs: Any, tensors: list, create_graph: bool) -> Any:
     return kept[0] if isinstance(inputs, Variable) else kept
 
 
-__all__ = ["hessian", "jacobian", "jvp", "vjp"]
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]

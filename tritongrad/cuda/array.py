@@ -89,14 +89,16 @@ class DeviceArray:
         return type(self)(self.storage, self.ptr + offset, shape, tuple(strides), self.dtype, size)
 
     def view(self, dtype: Any) -> DeviceArray:
-        """The same bytes read as another dtype of the same width."""
-        dtype = np.dtype(dtype)
+        """The same bytes read as another dtype; of another width, the last dim changes."""
+        dtype, shape, strides = np.dtype(dtype), self.shape, self.strides
         if dtype.itemsize != self.dtype.itemsize:
-            raise ValueError(
-                f"view: {dtype} has {dtype.itemsize} bytes and {self.dtype} "
-                f"{self.dtype.itemsize}; use astype to convert"
-            )
-        return type(self)(self.storage, self.ptr, self.shape, self.strides, dtype, self.size)
+            if not shape or strides[-1] != self.dtype.itemsize:
+                raise ValueError("view: to change the width, the last dim must be contiguous")
+            length, rest = divmod(shape[-1] * self.dtype.itemsize, dtype.itemsize)
+            if rest:
+                raise ValueError(f"view: {dtype} does not divide the last dim's {shape[-1]}")
+            shape, strides = (*shape[:-1], length), (*strides[:-1], dtype.itemsize)
+        return type(self)(self.storage, self.ptr, shape, strides, dtype, math.prod(shape))
 
     @property
     def T(self) -> DeviceArray:

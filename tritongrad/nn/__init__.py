@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tritongrad.absent import names_the_nearest
 from tritongrad.nn import functional as functional
 from tritongrad.nn import init as init
+from tritongrad.nn import parallel as parallel
 from tritongrad.nn import utils as utils
 from tritongrad.nn.activation import CELU as CELU
 from tritongrad.nn.activation import ELU as ELU

@@ -12,7 +12,7 @@ from tritongrad.autograd.modes import quiet, state
 from tritongrad.autograd.variable import wrap
 from tritongrad.cpu import recurrent as kernels
 from tritongrad.nn import functional as F
-from tritongrad.ops.shape import stack
+from tritongrad.ops.shape import cat, stack
 from tritongrad.ops.split import unbind
 
 
@@ -46,6 +46,32 @@ def one_by_one(mode: str, given: Any, weight: Any, bias: Any, state: tuple) -> t
         state = rnn_step(mode, part, F.linear(state[0], weight, bias), state)
         found.append(state[0])
     return stack(found), state
+
+
+def packed_steps(
+    mode: str, given: Any, weight: Any, bias: Any, state: tuple, counts: list, backwards: bool
+) -> tuple[Any, tuple]:
+    """all_steps of packed sequences: in stretches of steps that equally many sequences have."""
+    ends = [i + 1 for i, n in enumerate(counts) if i + 1 == len(counts) or counts[i + 1] != n]
+    stretches = [
+        (stop - start, counts[start]) for start, stop in zip([0, *ends], ends, strict=False)
+    ]
+    parts = given.split([steps * n for steps, n in stretches])
+    starts, found, done = state, [], []
+    order = list(zip(stretches, parts, strict=True))[:: -1 if backwards else 1]
+    state = tuple(t[: order[0][0][1]] for t in starts)
+    for (steps, n), part in order:
+        here = len(state[0])
+        if here > n:  # the shortest have ended
+            done.append(tuple(t[n:] for t in state))
+            state = tuple(t[:n] for t in state)
+        elif here < n:  # on the way back they begin
+            state = tuple(cat([t, s[here:n]]) for t, s in zip(state, starts, strict=True))
+        part = part.reshape(steps, n, -1)
+        h, state = all_steps(mode, part.flip(0) if backwards else part, weight, bias, state)
+        found.append((h.flip(0) if backwards else h).reshape(steps * n, -1))
+    last = tuple(cat(list(rows)) for rows in zip(state, *done[::-1], strict=True))
+    return cat(found[::-1] if backwards else found), last
 
 
 class Steps(Function):

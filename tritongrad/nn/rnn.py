@@ -10,7 +10,8 @@ from tritongrad.nn import functional as F
 from tritongrad.nn import init
 from tritongrad.nn.module import Module
 from tritongrad.nn.parameter import Parameter
-from tritongrad.nn.recurrent import all_steps, rnn_step
+from tritongrad.nn.recurrent import all_steps, packed_steps, rnn_step
+from tritongrad.nn.utils.rnn import PackedSequence
 from tritongrad.ops.shape import cat, stack
 from tritongrad.ops.view import unsqueeze
 
@@ -64,19 +65,43 @@ class Recurrent(Module):
         """Nothing: parameters need not lie side by side here."""
 
     def forward(self, input: Any, hx: Any = None) -> tuple:
+        if isinstance(input, PackedSequence):
+            return self._packed(input, hx)
         if input.ndim not in (2, 3):
             raise ValueError(
                 f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead"
             )
-        if input.shape[-1] != self.input_size:
-            raise RuntimeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, "
-                f"got {input.shape[-1]}"
-            )
+        self._check_width(input)
         batched = input.ndim == 3
         x = input if batched else input.unsqueeze(1)
         x = x.transpose(0, 1) if batched and self.batch_first else x
-        starts = self._starts(x, hx, batched)
+        x, ends = self._layers(x, self._starts(x, x.shape[1], hx, batched))
+        x = x.transpose(0, 1) if batched and self.batch_first else x
+        if not batched:
+            x, ends = x.squeeze(1), tuple(t.squeeze(1) for t in ends)
+        return x, ends if self.mode == "LSTM" else ends[0]
+
+    def _packed(self, input: PackedSequence, hx: Any) -> tuple:
+        """The same for sequences of several lengths, longest first."""
+        self._check_width(input.data)
+        counts, order, back = input.batch_sizes.tolist(), input.sorted_indices, input[3]
+        starts = self._starts(input.data, counts[0], hx, True)
+        if order is not None and hx is not None:
+            starts = tuple(t.index_select(1, order) for t in starts)
+        x, ends = self._layers(input.data, starts, counts)
+        if back is not None:
+            ends = tuple(t.index_select(1, back) for t in ends)
+        return input._replace(data=x), ends if self.mode == "LSTM" else ends[0]
+
+    def _check_width(self, x: Any) -> None:
+        if x.shape[-1] != self.input_size:
+            raise RuntimeError(
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, "
+                f"got {x.shape[-1]}"
+            )
+
+    def _layers(self, x: Any, starts: tuple, counts: Any = None) -> tuple[Any, tuple]:
+        """(what the last layer says at each step, the last states)"""
         last: list[tuple] = []
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
@@ -84,20 +109,16 @@ class Recurrent(Module):
             ways = []
             for end in ("", "_reverse")[: 1 + self.bidirectional]:
                 state = tuple(s[len(last)] for s in starts)
-                steps, state = self._run(x, state, f"_l{layer}{end}", bool(end))
+                steps, state = self._run(x, state, f"_l{layer}{end}", bool(end), counts)
                 ways.append(steps)
                 last.append(state)
             x = ways[0] if len(ways) == 1 else cat(ways, -1)
-        x = x.transpose(0, 1) if batched and self.batch_first else x
-        ends = tuple(stack(list(states)) for states in zip(*last, strict=True))
-        if not batched:
-            x, ends = x.squeeze(1), tuple(t.squeeze(1) for t in ends)
-        return x, ends if self.mode == "LSTM" else ends[0]
+        return x, tuple(stack(list(states)) for states in zip(*last, strict=True))
 
-    def _starts(self, x: Any, hx: Any, batched: bool) -> tuple:
+    def _starts(self, x: Any, batch: int, hx: Any, batched: bool) -> tuple:
         """The first states, each (layers * directions, batch, hidden_size)."""
         count = len(self._ways())
-        shape = (count, x.shape[1], self.hidden_size)
+        shape = (count, batch, self.hidden_size)
         if hx is None:
             zero = x.detach().new_zeros(shape)
             return (zero, zero) if self.mode == "LSTM" else (zero,)
@@ -108,14 +129,18 @@ class Recurrent(Module):
                 raise RuntimeError(f"Expected hidden size {shape}, got {list(t.shape)}")
         return starts
 
-    def _run(self, x: Any, state: tuple, name: str, backwards: bool) -> tuple[Any, tuple]:
+    def _run(
+        self, x: Any, state: tuple, name: str, backwards: bool, counts: Any
+    ) -> tuple[Any, tuple]:
         """All steps of a layer in one direction: (hidden states, last state)."""
         bias, recurrent_bias = (
             getattr(self, kind + name) if self.bias else None for kind in ("bias_ih", "bias_hh")
         )
         given = F.linear(x, getattr(self, "weight_ih" + name), bias)
-        given = given.flip(0) if backwards else given
         weight = getattr(self, "weight_hh" + name)
+        if counts is not None:
+            return packed_steps(self.mode, given, weight, recurrent_bias, state, counts, backwards)
+        given = given.flip(0) if backwards else given
         found, state = all_steps(self.mode, given, weight, recurrent_bias, state)
         return found.flip(0) if backwards else found, state
 

@@ -8,12 +8,13 @@ from tritongrad.elementwise import elementwise
 from tritongrad.samples import Bools, Ints, Rand, binary, unary
 
 from .elementwise import _zeros
-from .refusals import not_zero, whole
+from .refusals import integers, not_zero, whole
 
 PAIRS = [*binary(), (Ints((3, 4)), Ints((4,))), (Ints((3, 4)), 1)]
 TRUTHS = [(Bools((3, 4)), Bools((4,))), (Ints((3, 4)), Bools(())), (Rand((0, 2)), Rand((2,)))]
 WHOLE = [(Ints((3, 4), 0, 9), Ints((4,), 1, 9)), (Bools((3,)), Bools((3,))), (Ints((2, 3)), 1)]
 ROUNDED = unary(away=(-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2))
+SHIFTED = [(Ints((3, 4), -9, 9), Ints((4,), 0, 9)), (Ints((3, 4), -9, 9), 2), (Ints((0, 2)), 1)]
 DIVISORS = [
     (Ints((3, 4), -9, 9), Ints((4,), 1, 9)),
     (Rand((3, 4), 0.1, 0.9), Rand((4,), 1.1, 1.4)),
@@ -104,6 +105,16 @@ def bitwise_xor(input, other):
 @elementwise(cpu=np.invert, samples=[(Bools((3, 4)),), (Ints((2, 3)),)], check=whole("bitwise_not"))
 def bitwise_not(input):
     """~input"""
+
+
+@elementwise(cpu=np.left_shift, samples=SHIFTED, check=integers("bitwise_left_shift"))
+def bitwise_left_shift(input, other):
+    """input << other"""
+
+
+@elementwise(cpu=np.right_shift, samples=SHIFTED, check=integers("bitwise_right_shift"))
+def bitwise_right_shift(input, other):
+    """input >> other, which keeps the sign"""
 
 
 @elementwise(cpu=np.floor, samples=ROUNDED)

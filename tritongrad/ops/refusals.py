@@ -27,6 +27,14 @@ def whole(name: str) -> Any:
     return check
 
 
+def integers(name: str) -> Any:
+    def check(dtype: np.dtype, operands: list) -> None:
+        if category(dtype) != 1:
+            raise RuntimeError(f"{name}: expects integer tensors, got {dtype}")
+
+    return check
+
+
 def not_zero(dtype: np.dtype, operands: list) -> None:
     """Integer division by zero raises, as Python's does; a device's divisors are waited for."""
     divisor = operands[1]

@@ -10,11 +10,13 @@ import numpy as np
 from tritongrad.autograd.variable import wrap
 from tritongrad.cpu import view as kernels
 from tritongrad.devices import device_of_array, place
+from tritongrad.dtype import BOOL, BY_NUMPY, as_dtype
 from tritongrad.op import op
 from tritongrad.samples import Rand
 
 from .dims import check_dim
 from .sizes import ints, shape_of
+from .view import detach
 
 Tensor = Any
 
@@ -57,6 +59,30 @@ def _back(g: Any, shape: tuple, view: Callable) -> Any:
     index = wrap(place(index, device_of_array(g._array)))
     zeros = g.new_zeros((places.size,))
     return zeros.index_add(0, index, g.reshape(-1)).reshape(shape)
+
+
+def reread(input, dtype):
+    """The same memory, its bytes read as another dtype; what results has no history."""
+    shape, d = shape_of("view", input), as_dtype(dtype).numpy
+    array = input._array
+    if d == array.dtype:
+        return input.view(shape)
+    if d == BOOL:
+        raise RuntimeError("view: a byte that is neither 0 nor 1 is no bool: use .bool()")
+    old, new = array.dtype.itemsize, d.itemsize
+    refusal = None
+    if old != new and (not shape or (array.size and array.strides[-1] != old)):
+        refusal = "there must be a last dim with stride 1"
+    elif any(n % new for n in (old * (1, *shape)[-1], *array.strides[:-1], input.data_ptr())):
+        refusal = f"the last dim, the strides and the offset must be multiples of {new} bytes"
+    if refusal and old != new:
+        raise RuntimeError(
+            f"view: to read {input.dtype} as {BY_NUMPY[d]}, {refusal}; got shape {list(shape)} "
+            f"and strides {list(input.stride())}"
+        )
+    result = detach(input)
+    result._array = array.view(d)
+    return result
 
 
 def storage_offset(input):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tritongrad.absent import names_the_nearest
 from tritongrad.utils.data.collate import default_collate as default_collate
 from tritongrad.utils.data.collate import default_convert as default_convert
+from tritongrad.utils.data.dataloader import DataLoader as DataLoader
 from tritongrad.utils.data.dataset import ChainDataset as ChainDataset
 from tritongrad.utils.data.dataset import ConcatDataset as ConcatDataset
 from tritongrad.utils.data.dataset import Dataset as Dataset
@@ -13,7 +14,6 @@ from tritongrad.utils.data.dataset import StackDataset as StackDataset
 from tritongrad.utils.data.dataset import Subset as Subset
 from tritongrad.utils.data.dataset import TensorDataset as TensorDataset
 from tritongrad.utils.data.dataset import random_split as random_split
-from tritongrad.utils.data.loader import DataLoader as DataLoader
 from tritongrad.utils.data.sampler import BatchSampler as BatchSampler
 from tritongrad.utils.data.sampler import RandomSampler as RandomSampler
 from tritongrad.utils.data.sampler import Sampler as Sampler

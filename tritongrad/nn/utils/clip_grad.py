@@ -1,16 +1,14 @@
-"""nn.utils: gradients clipped, parameters as one vector."""
+"""Gradients clipped: by their norm, or each by itself."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tritongrad.absent import names_the_nearest
 from tritongrad.autograd.modes import no_grad
 from tritongrad.autograd.variable import Variable
 from tritongrad.create import tensor
-from tritongrad.ops.shape import cat, stack
+from tritongrad.ops.shape import stack
 from tritongrad.ops.statistics import norm
 
 
@@ -60,21 +58,3 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) ->
     """Bound every element of the gradients by clip_value on both sides."""
     for grad in _grads(parameters):
         grad.detach().clamp_(-float(clip_value), float(clip_value))
-
-
-def parameters_to_vector(parameters: Iterable) -> Any:
-    """All parameters, flat, one after the other."""
-    return cat([p.reshape(-1) for p in parameters])
-
-
-def vector_to_parameters(vec: Any, parameters: Iterable) -> None:
-    """Set the parameters to the parts of a vector."""
-    at = 0
-    for p in parameters:
-        n = p.numel()
-        p.data = vec[at : at + n].reshape(tuple(p.shape)).detach()
-        at += n
-
-
-if not TYPE_CHECKING:
-    __getattr__ = names_the_nearest(__name__)
