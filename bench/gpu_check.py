@@ -13,6 +13,7 @@ import argparse
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.gpu import isolate, probes, suite, table
 from bench.gpu.report import Report
 
-AT_ONCE = 4  # probes that are not timed run side by side
-RESTARTS = 5  # processes for the kernels, each of which may die of a fault
+AT_ONCE = 4  # probes run side by side, but for those that need the GPU to themselves
+RESTARTS = 5  # processes for a share of the kernels, each of which may die of a fault
 
 
 class Context:
@@ -48,29 +49,32 @@ class Context:
 
 
 def run_probes(context: Context, seconds: float) -> dict[str, Any]:
-    """Each probe in a process; those that take times run alone, after the others."""
-    end = time.monotonic() + seconds
+    """Each probe in a process; those that take times, or all memory, alone after the others."""
+    end, lock = time.monotonic() + seconds, threading.Lock()
     rows: dict[str, Any] = {}
+
+    def keep(name: str, row: dict[str, Any]) -> None:
+        with lock:  # what is known is on disk, should a later one take everything down
+            rows[name] = row
+            context.report.add("probes", {"status": "running", "rows": rows})
 
     def ask(name: str) -> None:
         left = min(every[name].seconds, end - time.monotonic())
         if left < 1:
-            rows[name] = {"question": every[name].question, "verdict": "not asked: out of time"}
+            keep(name, {"question": every[name].question, "verdict": "not asked: out of time"})
             return
         done = isolate.run("bench.gpu.probes:ask", name, left)
         row = dict(done["rows"]).get(name) or {"question": every[name].question}
         if done["status"] != "ok":
             row |= {"verdict": done["status"], **{k: done.get(k) for k in ("error", "output")}}
-        rows[name] = {**row, "seconds": done["seconds"]}
+        keep(name, {**row, "seconds": done["seconds"]})
         print(f"  {name:<24} {row['verdict']}", flush=True)
 
     every = probes.every()
-    quiet = [name for name, p in every.items() if not p.timed]
-    with ThreadPoolExecutor(AT_ONCE if context.options.quick else 2) as pool:
-        list(pool.map(ask, quiet))
-    context.report.add("probes", {"status": "running", "rows": rows})
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(ask, [name for name, probe in every.items() if not probe.alone]))
     for name, probe in every.items():
-        if probe.timed:
+        if probe.alone:
             ask(name)
     bad = [name for name in every if rows[name]["verdict"] not in ("yes", "measured", "stand-in")]
     return {
@@ -81,14 +85,30 @@ def run_probes(context: Context, seconds: float) -> dict[str, Any]:
 
 
 def run_kernels(context: Context, seconds: float) -> dict[str, Any]:
-    """The cases of every kernel against NumPy; when a process dies of one, a new one goes on."""
-    end, start, cases, total = time.monotonic() + seconds, 0, 0, None
+    """The cases of every kernel against NumPy, dealt out to several processes: they compile."""
+    count = suite.workers()
+    with ThreadPoolExecutor(count) as pool:
+        shares = list(pool.map(lambda k: kernels_from(context, seconds, k, count), range(count)))
+    total = next((share["of"] for share in shares if share["of"] is not None), None)
+    cases = sum(share["cases"] for share in shares)
+    failures = {name: fault for share in shares for name, fault in share["failures"].items()}
+    good = not failures and cases == total
+    result: dict[str, Any] = {"status": "ok" if good else "failed", "cases": cases, "of": total}
+    if not failures and not good:
+        result |= {"status": "timeout", "error": f"{cases} of {total} cases in time"}
+    return result | {"failures": failures}
+
+
+def kernels_from(context: Context, seconds: float, start: int, step: int) -> dict[str, Any]:
+    """Every step-th case; when the process dies of one, a new one goes on after it."""
+    end, cases, total = time.monotonic() + seconds, 0, None
     failures: dict[str, Any] = {}
     for _ in range(RESTARTS):
         left = end - time.monotonic()
         if left < 2:
             break
-        done = context.task("kernels:run", left, limit=left * 0.9, start=start)
+        options = {"limit": left * 0.9, "start": start, "step": step}
+        done = context.task("kernels:run", left, **options)
         rows = dict(done["rows"])
         told = {key: rows.pop(key, None) for key in ("next", "cases", "of", "at")}
         failures |= rows
@@ -97,14 +117,12 @@ def run_kernels(context: Context, seconds: float) -> dict[str, Any]:
             failures[name] = {key: done.get(key) for key in ("status", "error", "output")}
             if told["next"] is None:
                 break
-            told["cases"] = told["next"] - start
+            told["cases"] = (told["next"] - start) // step
         total = told["of"] if total is None else total
         cases, start = cases + told["cases"], told["next"]
         if total is not None and (start >= total or done["status"] == "timeout"):
             break
-    good = not failures and cases == total
-    result: dict[str, Any] = {"status": "ok" if good else "failed", "cases": cases, "of": total}
-    return result | {"failures": failures}
+    return {"cases": cases, "of": total, "failures": failures}
 
 
 def run_tests(context: Context, seconds: float) -> dict[str, Any]:
@@ -117,16 +135,15 @@ def run_sanitizer(context: Context, seconds: float) -> dict[str, Any]:
     if program is None:
         return {"status": "refused", "error": "compute-sanitizer was not found on this machine"}
     result: dict[str, Any] = {"status": "ok", "program": program, "tools": {}}
-    for number, tool in enumerate(suite.TOOLS):
-        share = seconds / (len(suite.TOOLS) - number)
-        began = time.monotonic()
-        step = 7 if context.options.quick else 1
-        found = result["tools"][tool] = suite.sanitized(tool, program, share, step)
-        seconds -= time.monotonic() - began
-        print(f"  {tool}: {found['findings']} findings", flush=True)
-        if found["findings"] != 0 or found["status"] != "ok":
-            result["status"] = "failed"
-        context.report.add("sanitizer", result)
+    step = 7 if context.options.quick else 1
+    with ThreadPoolExecutor(len(suite.TOOLS)) as pool:  # side by side: most of it is the host's
+        found = {t: pool.submit(suite.sanitized, t, program, seconds, step) for t in suite.TOOLS}
+        for tool, running in found.items():
+            row = result["tools"][tool] = running.result()
+            print(f"  {tool}: {row['findings']} findings", flush=True)
+            if row["findings"] != 0 or row["status"] != "ok":
+                result["status"] = "failed"
+            context.report.add("sanitizer", result)
     return result
 
 
@@ -150,16 +167,16 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "probes": Part(140, run_probes),
+    "probes": Part(120, run_probes),
     "kernels": Part(50, run_kernels),
     "host": Part(15, task("measure:host")),
     "bandwidth": Part(60, task("measure:bandwidth")),
     "matmul": Part(45, task("measure_products:half")),
     "float32": Part(30, task("measure_products:float32")),
     "tutorial": Part(20, task("measure_steps:tutorial")),
-    "start": Part(60, task("measure_steps:start")),
-    "tests": Part(110, run_tests),
-    "sanitizer": Part(90, run_sanitizer),
+    "start": Part(80, task("measure_steps:start")),
+    "tests": Part(120, run_tests),
+    "sanitizer": Part(80, run_sanitizer),
 }
 FIGURES = ("host", "bandwidth", "matmul", "float32", "tutorial", "start")
 
@@ -215,6 +232,7 @@ def check(context: Context) -> bool:
 
 def stopped(number: int, frame: Any) -> None:
     """A signal ends the check as Ctrl-C does: the processes it started go, the file stays."""
+    isolate.end_all()
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 

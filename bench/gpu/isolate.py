@@ -6,6 +6,7 @@ which is on disk before the next is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import json
@@ -21,6 +22,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TAIL = 3000  # characters of output that are kept
+
+_running: set[subprocess.Popen] = set()
 
 
 class Refused(RuntimeError):
@@ -66,16 +69,31 @@ def execute(command: list[str], timeout: float, env: dict | None = None) -> tupl
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        _running.add(process)
         try:
             code: int | None = process.wait(max(timeout, 0.1))
         except BaseException as stopped:
-            os.killpg(process.pid, signal.SIGKILL)  # with the processes it started
+            kill(process)
             process.wait()
             if not isinstance(stopped, subprocess.TimeoutExpired):
                 raise
             code = None
+        finally:
+            _running.discard(process)
         printed.seek(0)
         return code, printed.read().decode(errors="replace")
+
+
+def end_all() -> None:
+    """Kill what other threads wait for, so that these end too."""
+    for process in list(_running):
+        kill(process)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """End a process with those that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def read_lines(file: Path) -> list[str]:

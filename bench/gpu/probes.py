@@ -15,18 +15,18 @@ Answer = tuple[bool | None, dict[str, Any]]  # None: a figure was asked for, not
 class Probe(NamedTuple):
     question: str
     function: Callable[[], Answer]
-    timed: bool  # nothing else may run meanwhile
+    alone: bool  # nothing else may run meanwhile: it takes times, or all memory
     seconds: float
 
 
 _found: dict[str, Probe] = {}
 
 
-def probe(question: str, timed: bool = False, seconds: float = 60) -> Callable:
+def probe(question: str, alone: bool = False, seconds: float = 60) -> Callable:
     """Declare a function as the probe of its name."""
 
     def declare(function: Callable[[], Answer]) -> Callable[[], Answer]:
-        _found[function.__name__] = Probe(question, function, timed, seconds)
+        _found[function.__name__] = Probe(question, function, alone, seconds)
         return function
 
     return declare

@@ -146,7 +146,7 @@ def users_kernels() -> Answer:
     return good and "torch" not in sys.modules, {"chosen": str(tuned.best_config)}
 
 
-@probe("What does a launch cost the host: ours, the driver's alone, the user's way?", timed=True)
+@probe("What does a launch cost the host: ours, the driver's alone, the user's way?", alone=True)
 def launch_cost() -> Answer:
     import cuda.bindings.driver as cu
 
@@ -176,7 +176,7 @@ def launch_cost() -> Answer:
     }
 
 
-@probe("What do the driver's other calls cost the host?", timed=True)
+@probe("What do the driver's other calls cost the host?", alone=True)
 def call_costs() -> Answer:
     import tritongrad as tg
     from tritongrad.cuda.gpu import gpu
@@ -206,7 +206,7 @@ print(ready - t, time.perf_counter() - ready)
 """
 
 
-@probe("How long from process start to the first result, beyond CUDA's own start?", timed=True)
+@probe("How long from process start to the first result, beyond CUDA's own start?", alone=True)
 def warm_start() -> Answer:
     from bench.gpu.facts import require_gpu
 

@@ -29,7 +29,7 @@ def release_threshold() -> Answer:
     return good, {"before": start, "with 1 GiB": held, "freed": kept, "emptied": left}
 
 
-@probe("Do the pool's accounts and cuMemGetInfo agree on what can still be allocated?")
+@probe("Do the pool's accounts and cuMemGetInfo agree on what can still be allocated?", alone=True)
 def free_memory() -> Answer:
     import tritongrad as tg
 
@@ -71,7 +71,7 @@ def stream_order() -> Answer:
     return wrong == 0, {"turns": 20, "wrong": wrong}
 
 
-@probe("Does too large a request raise OutOfMemoryError and leave everything usable?")
+@probe("Does too large a request raise OutOfMemoryError and leave everything usable?", alone=True)
 def out_of_memory() -> Answer:
     import tritongrad as tg
 
@@ -97,7 +97,7 @@ def out_of_memory() -> Answer:
     return good, {"said": said, "when full": said_full, "blocks": count}
 
 
-@probe("Do kernels reach elements beyond 2^31?", seconds=90)
+@probe("Do kernels reach elements beyond 2^31?", alone=True, seconds=90)
 def beyond_2_31() -> Answer:
     import tritongrad as tg
 
@@ -111,7 +111,7 @@ def beyond_2_31() -> Answer:
     return good, {"head": head, "at 2^31": middle, "tail": tail}
 
 
-@probe("What does allocating cost the host: kept small blocks, the pool, new memory?", timed=True)
+@probe("What does allocating cost the host: kept small blocks, the pool, new memory?", alone=True)
 def allocation_cost() -> Answer:
     import tritongrad as tg
     from tritongrad.cuda.gpu import gpu
@@ -132,7 +132,10 @@ def allocation_cost() -> Answer:
     return None, seen | {name: summary(t, 1e-6) for name, t in times.items()}
 
 
-@probe("Do copies from page-locked memory return before they are done, and how fast are they?")
+@probe(
+    "Do copies from page-locked memory return before they are done, and how fast are they?",
+    alone=True,
+)
 def pinned_copies() -> Answer:
     import statistics
     import time
@@ -163,7 +166,7 @@ def pinned_copies() -> Answer:
     return early and bool((back == 3).all()), seen
 
 
-@probe("Do kernels of two streams run at the same time?", timed=True)
+@probe("Do kernels of two streams run at the same time?", alone=True)
 def streams_overlap() -> Answer:
     import tritongrad as tg
     from bench.gpu.probe_kernels import spin

@@ -113,6 +113,38 @@ def bits_of_the_cpu() -> Answer:
     return good, {"most steps of float32 apart": seen}
 
 
+@probe("Do the plans that operations are given on their second call give the bits of the first?")
+def plans() -> Answer:
+    import tritongrad as tg
+    from tritongrad.cuda import forms, quick
+
+    x, y, row = (tg.randn(*shape, device="cuda") for shape in ((67, 129), (67, 129), (129,)))
+    calls: dict[str, Any] = {
+        "x + y": lambda: x + y,
+        "x * 0.1": lambda: x * 0.1,
+        "0.1 - x": lambda: 0.1 - x,
+        "x + row": lambda: x + row,
+        "x ** 3": lambda: x**3,
+        "exp": lambda: x.exp(),
+        "clamp": lambda: x.clamp(-1, 1),
+        "where": lambda: tg.where(x > 0, x, y),
+        "sum": lambda: x.sum(),
+        "mean of rows": lambda: x.mean(1),
+        "mm": lambda: x.mm(y.t()),
+        "at an odd address": lambda: x.view(-1)[1:] * y.view(-1)[1:],
+        "in bfloat16": lambda: x.to(tg.bfloat16) * 1.1,
+        "in place": lambda: x.clone().mul_(y).add_(1.5).sub_(y, alpha=0.5),
+        "full": lambda: tg.full((33,), 0.7, device="cuda"),
+    }
+    wrong = []
+    for name, call in calls.items():
+        first, *later = [call().to(tg.float32).cpu().numpy().tobytes() for _ in range(4)]
+        wrong += [name] if set(later) != {first} else []
+    tables = [t for f in forms._forms.values() for t in (f.same, f.number, f.mixed)]
+    made = [p for table in tables for p in table.values() if p not in (None, quick.refuse)]
+    return not wrong and len(made) >= len(calls), {"wrong": wrong, "plans": len(made)}
+
+
 @probe("Are random numbers the same bits as on the CPU?")
 def random_bits() -> Answer:
     import tritongrad as tg

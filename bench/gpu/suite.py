@@ -27,21 +27,25 @@ PLACES = (
 SUMMARY = re.compile(r"(?:ERROR|RACECHECK) SUMMARY: (\d+)")
 
 
-def pytest_words(select: str, workers: int) -> list[str]:
+def workers() -> int:
+    """Processes that share a GPU: each compiles much, and holds a context of half a GiB."""
+    return max(1, min(8, (os.cpu_count() or 2) // 2))
+
+
+def pytest_words(select: str, count: int) -> list[str]:
     """The command that runs the tests: those with `cuda` in their names, or all."""
     words = [sys.executable, "-m", "pytest", "-q", "-p", "bench.gpu.pytest_lines"]
     words += ["-p", "no:cacheprovider", "-m", "not slow"]
     if select != "all":
         words += ["-k", select]
-    if workers > 1 and importlib.util.find_spec("xdist") is not None:
-        words += ["-n", str(workers)]
+    if count > 1 and importlib.util.find_spec("xdist") is not None:
+        words += ["-n", str(count)]
     return words
 
 
 def tests(select: str, timeout: float, extra: list[str] | None = None) -> dict[str, Any]:
     """Counts by outcome, the failures with their texts, and bytes left on the GPU."""
-    workers = min(8, (os.cpu_count() or 2) // 2)
-    words = [*pytest_words(select, workers), *(extra or [])]
+    words = [*pytest_words(select, workers()), *(extra or [])]
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as place:
         lines = Path(place, "lines")
         code, output = execute(words, timeout, {NAME: str(lines)})

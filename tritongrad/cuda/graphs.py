@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import cuda.bindings.driver as cu
@@ -14,13 +14,7 @@ from tritongrad.cuda.driver import check, forked
 from tritongrad.cuda.gpu import gpu
 from tritongrad.cuda.memory import Blocks
 from tritongrad.cuda.pinned import pin
-from tritongrad.cuda.streams import Lane, Stream, current_lane
-
-MODES = {
-    "global": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL,
-    "thread_local": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL,
-    "relaxed": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED,
-}
+from tritongrad.cuda.streams import MODES, Lane, Stream, current_lane, relaxed
 
 
 class Capture:
@@ -49,8 +43,7 @@ class Capture:
 
     def own_copy(self, array: np.ndarray) -> np.ndarray:
         """A page-locked copy of what is uploaded, for the graph to read when it is replayed."""
-        with relaxed():
-            self.host.append(pin(array, self.lane.device))
+        self.host.append(pin(array, self.lane.device))
         return self.host[-1]
 
     def obtain(self, size: int) -> int:
@@ -82,20 +75,6 @@ class Capture:
         self.blocks.largest = 0
         for _, block in self.blocks.drain():
             memory.give_back(block, self.side)
-
-
-@contextlib.contextmanager
-def relaxed() -> Iterator[None]:
-    """Let this thread make calls that a capture would forbid; they are not recorded."""
-    before = check(exchange(MODES["relaxed"]), "cuThreadExchangeStreamCaptureMode")
-    try:
-        yield
-    finally:
-        check(exchange(before), "cuThreadExchangeStreamCaptureMode")
-
-
-def exchange(mode: Any) -> tuple:
-    return cu.cuThreadExchangeStreamCaptureMode(mode)
 
 
 class CUDAGraph:

@@ -15,6 +15,7 @@ import triton
 
 from tritongrad.cuda.compile import Binary, Spec, compiled, refuse_oversized, triton_compile
 from tritongrad.cuda.driver import check, failed
+from tritongrad.cuda.streams import relaxed
 from tritongrad.cuda.triton_driver import DevicePointer
 
 # How the machine code lays out a parameter: C's natural sizes and alignments.
@@ -158,8 +159,9 @@ class Entry(Launchable):
             self.special = Fallback(self, source)
 
 
+@relaxed()
 def load_function(cubin: bytes, name: str, shared: int, num_ctas: int) -> tuple[Any, Any, int]:
-    """Library, kernel and function, loaded now: loading cannot happen inside a capture"""
+    """Library, kernel and function, loaded now: a launch that still has to load is not recorded"""
     library = check(cu.cuLibraryLoadData(cubin, [], [], 0, [], [], 0), "cuLibraryLoadData", name)
     kernel = check(cu.cuLibraryGetKernel(library, name.encode()), "cuLibraryGetKernel", name)
     function = check(cu.cuKernelGetFunction(kernel), "cuKernelGetFunction", name)

@@ -13,24 +13,30 @@ from tritongrad.cuda.seam import host_bytes_interface
 class Pinned:
     """One page-locked allocation; it waits for the copies that use it before it is freed."""
 
-    __slots__ = ("__array_interface__", "__weakref__", "cu", "device", "events", "ptr")
+    __slots__ = (
+        "__array_interface__", "__weakref__", "cu", "device", "events", "ptr", "relaxed",
+    )  # fmt: skip
 
     def __init__(self, nbytes: int, device: Any) -> None:
         import cuda.bindings.driver as cu
 
+        from tritongrad.cuda.streams import relaxed
+
         device.ready()
-        self.cu, self.device = cu, device
+        self.cu, self.device, self.relaxed = cu, device, relaxed
         self.events: list = []
-        self.ptr = int(check(cu.cuMemAllocHost(nbytes), "cuMemAllocHost", f"{nbytes} bytes"))
+        with relaxed():
+            self.ptr = int(check(cu.cuMemAllocHost(nbytes), "cuMemAllocHost", f"{nbytes} bytes"))
         self.__array_interface__ = host_bytes_interface(self.ptr, nbytes)
 
     # The owner of the memory; the arrays that show it hold it as their base.
     def __del__(self) -> None:
         if getattr(self, "ptr", 0) and not forked():
             self.device.ready()
-            for event in self.events:
-                event.synchronize()
-            self.cu.cuMemFreeHost(self.ptr)
+            with self.relaxed():  # it may be dropped while a graph is recorded
+                for event in self.events:
+                    event.synchronize()
+                self.cu.cuMemFreeHost(self.ptr)
 
 
 def pinned_empty(shape: tuple[int, ...], dtype: Any, device: Any = None) -> np.ndarray:

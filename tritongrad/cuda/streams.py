@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import cuda.bindings.driver as cu
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
     from tritongrad.cuda.gpu import CudaDevice
     from tritongrad.cuda.graphs import Capture
 
+MODES = {
+    "global": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL,
+    "thread_local": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL,
+    "relaxed": cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED,
+}
 POOLED = 32  # side streams of a device; more are not faster, and none is ever destroyed
 
 
@@ -38,6 +45,23 @@ def new_lane(device: CudaDevice) -> Lane:
     """A driver stream that does not wait for the legacy default stream."""
     flag = cu.CUstream_flags.CU_STREAM_NON_BLOCKING
     return Lane(device, int(check(cu.cuStreamCreate(flag), "cuStreamCreate")))
+
+
+@contextlib.contextmanager
+def relaxed() -> Iterator[None]:
+    """Let this thread make calls that a capture would forbid; they are not recorded
+
+    Such are all that may wait for the device: loading code, allocating, page-locking memory.
+    """
+    before = check(exchange(MODES["relaxed"]), "cuThreadExchangeStreamCaptureMode")
+    try:
+        yield
+    finally:
+        check(exchange(before), "cuThreadExchangeStreamCaptureMode")
+
+
+def exchange(mode: Any) -> tuple:
+    return cu.cuThreadExchangeStreamCaptureMode(mode)
 
 
 class Stream:

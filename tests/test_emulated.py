@@ -1,0 +1,82 @@
+"""The cuda side with results: on the stand-in driver, with kernels run by the interpreter."""
+
+import pytest
+
+pytest.importorskip("triton", reason="kernels run in Triton's interpreter")
+
+from standin import run
+
+pytestmark = pytest.mark.triton
+
+PLAYED = """
+import emulated
+emulated.install()
+import tritongrad as tg
+"""
+ASK = """
+from bench.gpu import facts, probes
+facts.is_stand_in = lambda: False
+for name in {names!r}:
+    [(_, row)] = probes.ask(name)
+    print(name, row["verdict"], row["result"] if row["verdict"] == "no" else "", sep="")
+"""
+QUICK = ["first_launch_inside", "freed_inside", "upload_inside", "waiting_inside", "plans"]
+# All that do not ask for time, memory by the GiB, or Triton's own launcher, which is not played.
+RIGHT_OR_WRONG = [
+    *("cubin_loads", "int_address_parameters", "parameter_layout", "tma_scratch", "users_kernels"),
+    *("release_threshold", "memory_of_a_graph", "exec_update", "threads", "cluster_launch"),
+    *("random_inside", "float32_rules", "rounding_to_half", "bits_of_the_cpu", "random_bits"),
+]
+
+
+def yes(names):
+    return "".join(f"{name}yes\n" for name in names)
+
+
+def test_questions_of_graphs_and_plans_are_answered_with_yes():
+    assert run(PLAYED + ASK.format(names=QUICK)) == yes(QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RIGHT_OR_WRONG)
+def test_every_question_of_right_and_wrong_is_answered_with_yes(name):
+    assert run(PLAYED + ASK.format(names=[name])) == yes([name])
+
+
+def test_a_fault_of_a_kernel_is_told_by_the_next_call_that_waits():
+    assert run(PLAYED + ASK.format(names=["illegal_address"])) == yes(["illegal_address"])
+
+
+def test_page_locked_memory_may_be_dropped_while_a_graph_is_recorded():
+    told = run(
+        PLAYED
+        + """
+pinned = tg.cuda.pinned_empty((8,), np.float32)
+pinned[:] = 3
+x = on_gpu(pinned)
+graph = tg.cuda.CUDAGraph()
+with tg.cuda.graph(graph):
+    del pinned
+    y = tg.ones(8, device="cuda") * 2
+graph.replay()
+print(y.cpu().numpy().tolist())
+"""
+    )
+    assert told == f"{[2.0] * 8}\n"
+
+
+def test_a_captured_step_gives_the_bits_of_the_eager_one():
+    told = run(
+        PLAYED
+        + """
+from bench.gpu.training import training_step
+sizes = 4, 9, 5, 3
+eager, one = training_step(tg, sizes)
+step, two = training_step(tg, sizes)
+graphed = tg.cuda.graphed(step)
+losses = [(eager().item(), graphed().item()) for _ in range(6)]
+print(all(a == b for a, b in losses), losses[-1][0] < losses[0][0])
+print(all((a == b).all().item() for a, b in zip(one, two)))
+"""
+    )
+    assert told == "True True\nTrue\n"
