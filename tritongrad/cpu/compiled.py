@@ -1,8 +1,9 @@
 """Loops that numba compiles, imported by fast.py alone: each has the bits of what it stands for.
 
 loop(out, a, b, c, i, j) does elements i to j of flat arrays that lie apart; of a number it gets an
-array of one element. No loop adds in another order or contracts a product and a sum, and fast.py
-compares the bits of each with NumPy's on all kinds of numbers before it is used.
+array of one element. One that repeats a row does rows i to j, and c holds their length. No loop
+adds in another order or contracts a product and a sum, and fast.py or fast_repeat.py compares the
+bits of each with NumPy's on all kinds of numbers before it is used.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ def compiled(name: str, kind: str) -> Any:
 
     Its attribute `address` is that of a C function.
     """
-    pointer = numba.types.CPointer(KINDS[kind])
-    index = numba.types.int64
-    signature = numba.types.void(pointer, pointer, pointer, pointer, index, index)
+    index, pointer = numba.types.int64, numba.types.CPointer
+    array = pointer(KINDS[kind])
+    last = pointer(index) if name.endswith("_row") else array
+    signature = numba.types.void(array, array, array, last, index, index)
     return cached(numba.cfunc, signature, error_model="numpy")(globals()[name])
 
 
@@ -187,3 +189,17 @@ def clamp_max_backward(out, a, b, c, i, j):
     high = c[0]
     for k in range(i, j):
         out[k] = a[k] if b[k] <= high else 0
+
+
+def add_row(out, a, b, length, i, j):
+    n = length[0]
+    for first in range(i * n, j * n, n):
+        for k in range(n):
+            out[first + k] = a[first + k] + b[k]
+
+
+def mul_row(out, a, b, length, i, j):
+    n = length[0]
+    for first in range(i * n, j * n, n):
+        for k in range(n):
+            out[first + k] = a[first + k] * b[k]

@@ -64,7 +64,7 @@ class Fast:
     def __init__(self) -> None:
         switch = os.environ.get("TRITONGRAD_FAST", "")
         self.off = switch == "0"
-        self.left = 1 if switch == "1" else PATIENCE
+        self.left, self.counted = (1, LEAST) if switch == "1" else (PATIENCE, COUNTED)
         self.lock = threading.Lock()
         self.team: Any = None
         self.names: dict[tuple, str] = {}  # by the kernel and what its operands are
@@ -120,7 +120,7 @@ class Fast:
         if self.off or size < LEAST:
             return False
         if self.team is None:
-            self.left -= size >= COUNTED
+            self.left -= size >= self.counted
             return self.left <= 0 and self.load()
         return True
 

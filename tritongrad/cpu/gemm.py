@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import fast_gemm
 from .blas import alone, blas
 from .pool import empty
 from .team import Team, get_num_threads, team
@@ -63,18 +64,20 @@ def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
     found = plan(count, rows, inner, cols, parts, get_num_threads())
     if found is None:
         return False
-    steps, apart = found
-    target = empty((parts, rows, cols), out.dtype) if apart else out
+    steps, sums = found
+    target = empty((sums, rows, cols), out.dtype) if sums > 1 else out
     input, other = as_blas_takes_it(input), as_blas_takes_it(other)
     kernel = by_blas if batches else by_numpy
-    if batches and blas.threads() > 1 and time.monotonic() - Team.used > RECENT:
+    if batches and fast_gemm.multiply(input, other, target, steps, work):
+        pass
+    elif batches and blas.threads() > 1 and time.monotonic() - Team.used > RECENT:
         blas.woken = time.monotonic()
         kernel(input, other, target, steps)
     elif work < WAKING:
         alone(kernel, input, other, target, steps)
     else:
         alone(by_team, kernel, input, other, target, steps)
-    if apart:
+    if sums > 1:
         np.add.reduce(target, 0, out=out)
     return True
 
@@ -82,8 +85,8 @@ def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
 @functools.lru_cache(maxsize=512)
 def plan(
     count: int, rows: int, inner: int, cols: int, parts: int, threads: int
-) -> tuple[Steps, bool] | None:
-    """The pieces, and whether the parts of the sums have memory of their own; None: too small."""
+) -> tuple[Steps, int] | None:
+    """The pieces, and how many sums they make that are to be added; None: too small."""
     length = -(-inner // parts)
     spans = list(itertools.pairwise([*range(0, inner, length), inner]))
     least = spans[-1][1] - spans[-1][0]  # the last is the shortest
@@ -98,10 +101,20 @@ def plan(
         if most < 2:
             if len(spans) == 1 or rows * cols * least <= DIRECT or parts * rows * cols > FEW:
                 return None
-            return (tuple(Piece(k, 0, rows, 0, cols, *s) for k, s in enumerate(spans)),), True
+            return side_by_side(rows, cols, spans)
         cuts = shares(n, min(most, threads))
         places = [(0, i, j, 0, cols) if n == rows else (0, 0, rows, i, j) for i, j in cuts]
-    return tuple(tuple(Piece(*place, *span) for place in places) for span in spans), False
+    return tuple(tuple(Piece(*place, *span) for place in places) for span in spans), 1
+
+
+def side_by_side(rows: int, cols: int, spans: list[tuple[int, int]]) -> tuple[Steps, int]:
+    """Each part of the sums in memory of its own, or two neighbours, if there are pairs enough."""
+    count = 1 if len(spans) < 4 or len(spans) % 2 else 2
+    sums = len(spans) // count
+    return tuple(
+        tuple(Piece(k, 0, rows, 0, cols, *spans[count * k + step]) for k in range(sums))
+        for step in range(count)
+    ), sums
 
 
 def shares(n: int, count: int) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import fast
+from . import fast, fast_repeat
 from .blas import blas
 from .pool import empty
 from .scratch import little_room
@@ -151,6 +151,8 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
     shape = np.broadcast_shapes(*[a.shape for a in arrays])
     first = kernel(*[a[tuple([slice(0, 1)] * a.ndim)] for a in arrays])
     out = empty(shape, first.dtype)
+    if fast_repeat.run(kernel, arrays, out):
+        return out
     whole = [a.ndim == len(shape) and a.shape[0] == shape[0] for a in arrays]
 
     def work(i: int, j: int) -> None:
@@ -166,6 +168,8 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
 
 def repeat(kernel: Any, arrays: Sequence[np.ndarray], out: np.ndarray) -> None:
     """kernel(*arrays, out=out), where some of the arrays are repeated along dims of others."""
+    if fast_repeat.run(kernel, arrays, out):
+        return
     with little_room(out.shape[-1] if out.ndim else 0):
         kernel(*arrays, out=out)
 
