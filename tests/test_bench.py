@@ -104,13 +104,17 @@ def test_each_of_the_two_that_are_us_has_rows_of_its_own():
         both = row.takes(rows.OURS), row.takes(rows.FAST)
         assert both == ((False, True) if row.group == "fast" else (True, False))
         assert row.takes("torch") and row.takes("numpy")
-    names = [row.name for row in rows.fast_rows()]
+    steps = [row.name for row in (*rows.step_rows(), *rows.product_rows())]
+    found = rows.fast_rows()
+    assert [row.name for row in found[:3]] == steps
+    assert [row.goals for row in found[:3]] == [{"torch": goal} for goal in (0.8, 0.95, 1.08)]
+    names = [row.name for row in found[3:]]
     assert names[:6] == ["add", "clamp", "pow 2", "exp", "w -= lr * g", "relu backward"]
     sums = [f"{name}, {size}" for size in ("64 MiB", "4 MiB") for name in SUMS]
     layers = [row.name for row in rows.layer_rows() if not row.name.startswith("conv2d")]
     assert names[6:] == [*sums, *layers]
     large = [row for row in rows.pass_rows() if row.group == "large" and row.name in SUMS]
-    assert [row.goals for row in rows.fast_rows()[6:9]] == [row.goals for row in large]
+    assert [row.goals for row in found[9:12]] == [row.goals for row in large]
 
 
 def test_an_interpreter_without_what_it_was_named_for_is_refused():
