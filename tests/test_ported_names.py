@@ -170,3 +170,38 @@ def test_small_properties():
     tg.backends.cudnn.benchmark, kept = True, tg.backends.cudnn.benchmark
     tg.backends.cudnn.benchmark = kept
     assert tg.backends.cudnn.version() is None
+
+
+def test_sizes_are_given_by_name_too(device):
+    for make in (tg.zeros, tg.ones, tg.empty, tg.rand, tg.randn):
+        assert make(size=(2, 3), device=device).shape == (2, 3)
+        with pytest.raises(TypeError, match="sizes are given twice"):
+            make(2, size=(2, 3), device=device)
+    x = tg.ones(2, 3, device=device)
+    for like in (x.new_zeros, x.new_ones, x.new_empty):
+        assert like(size=(4,)).shape == like(4).shape == (4,)
+    assert x.view(size=(3, 2)).shape == (3, 2) and x.is_contiguous(memory_format=None)
+    assert tg.arange(end=3, device=device).tolist() == tg.arange(3).tolist() == [0, 1, 2]
+    assert tg.randint(high=3, size=(4,), device=device).max().item() < 3
+    for call in (tg.arange, tg.randint):
+        with pytest.raises(TypeError, match="missing argument"):
+            call()
+
+
+def test_tensors_are_overwritten_with_random_numbers(device):
+    tg.manual_seed(0)
+    x = tg.empty(20_000 if device == "cpu" else 500, device=device)
+    assert set(x.bernoulli_(0.25).tolist()) == {0.0, 1.0} and abs(x.mean().item() - 0.25) < 0.1
+    assert x.bernoulli_(tg.ones_like(x)).min().item() == 1 and x.bernoulli_(0.0).max().item() == 0
+    assert set(x.random_(3, 6).tolist()) == {3.0, 4.0, 5.0} and set(x.random_(2).tolist()) == {0, 1}
+    assert x.exponential_(2.0) is x and x.min().item() > 0 and abs(x.mean().item() - 0.5) < 0.1
+    with pytest.raises(RuntimeError, match="exponential_ expects lambda"):
+        x.exponential_(0)
+    with pytest.raises(RuntimeError, match="low < high"):
+        x.random_()
+
+
+def test_what_a_tensor_says_of_itself():
+    x = tg.ones(2)
+    assert x.is_signed() and not x.byte().is_signed() and not x.is_complex()
+    assert x.get_device() == -1

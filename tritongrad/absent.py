@@ -129,9 +129,7 @@ forward_ad: tritongrad.autograd.functional.jvp
 profiler: tritongrad.profiler""",
     "Tensor": """
 addmm_ baddbmm_: tritongrad.addmm, tritongrad.baddbmm
-bernoulli_: x.copy_(tritongrad.bernoulli(probabilities))
-random_: x.copy_(tritongrad.randint(high, x.shape))
-exponential_ geometric_ cauchy_ log_normal_: Tensor.uniform_, Tensor.normal_
+geometric_ cauchy_ log_normal_: Tensor.uniform_, Tensor.normal_
 resize_ resize_as_: tritongrad.empty
 set_ untyped_storage storage: Tensor.data
 unsqueeze_ squeeze_ transpose_ t_: the form without _, which is a view
@@ -141,14 +139,15 @@ scatter_reduce scatter_reduce_: Tensor.scatter_add
 masked_scatter masked_scatter_: x[mask] = values
 nan_to_num_: x.copy_(x.nan_to_num())
 share_memory_: Python's multiprocessing.shared_memory below tritongrad.from_numpy
-to_sparse to_dense is_sparse coalesce: every tensor is dense
+to_sparse to_dense is_sparse coalesce layout: every tensor is an array with strides
 record_stream: nothing to do: memory is reused in the order of streams
 register_post_accumulate_grad_hook: Tensor.register_hook
-get_device: Tensor.device
 new: Tensor.new_empty
 take put_: x.flatten()[index]
 kthvalue: Tensor.sort
 diff: x[1:] - x[:-1]
+apply_ map_: Tensor.numpy, and numpy.vectorize
+is_quantized is_meta is_shared: nothing to ask: no tensor is
 tan sinh cosh atan asin acos: Tensor.sin, Tensor.cos, tritongrad.atan2""",
 }
 ELSEWHERE = ("tritongrad", "tritongrad.nn.functional", "tritongrad.nn", "tritongrad.optim")

@@ -10,6 +10,7 @@ from tritongrad.autograd.modes import state
 from tritongrad.autograd.variable import Variable, edge_of
 
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "x1": "input", "x2": "other", "x": "input"}
+ALIASES["tensor"] = "input"
 
 
 def publish(entry: Callable, operation: Any) -> Callable:

@@ -30,8 +30,12 @@ def finish(array: Any, requires_grad: bool, pin_memory: bool = False) -> Tensor:
     return t.requires_grad_() if requires_grad else t
 
 
-def size_of(name: str, size: Sequence) -> tuple:
-    """A shape from `(2, 3)` or `((2, 3),)`: sizes may be given one by one or together."""
+def size_of(name: str, size: Sequence, named: Any = None) -> tuple:
+    """A shape from `(2, 3)` or `((2, 3),)`: sizes one by one or together, or `size=(2, 3)`."""
+    if named is not None:
+        if size:
+            raise TypeError(f"{name}: sizes are given twice: {list(size)} and size={named}")
+        size = (named,)
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = size[0]
     try:
@@ -73,11 +77,11 @@ def like(array: Any, value: Any) -> Tensor:
 
 
 def _filled(
-    name: str, size: Sequence, value: Any, dtype: Any, where: Any, grad: bool, pin: bool
+    name: str, shape: tuple, value: Any, dtype: Any, where: Any, grad: bool, pin: bool
 ) -> Tensor:
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
     try:
-        return finish(filled(size_of(name, size), value, d.numpy, as_device(where)), grad, pin)
+        return finish(filled(shape, value, d.numpy, as_device(where)), grad, pin)
     except MemoryError as error:
         raise out_of_memory(name, error) from None
 
@@ -129,14 +133,18 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
 # filled
 
 
-def zeros(*size, dtype=None, device=None, requires_grad=False, pin_memory=False):
+def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of zeros."""
-    return _filled("zeros", size, 0, dtype, device, requires_grad, pin_memory)
+    return _filled(
+        "zeros", size_of("zeros", sizes, size), 0, dtype, device, requires_grad, pin_memory
+    )
 
 
-def ones(*size, dtype=None, device=None, requires_grad=False, pin_memory=False):
+def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of ones."""
-    return _filled("ones", size, 1, dtype, device, requires_grad, pin_memory)
+    return _filled(
+        "ones", size_of("ones", sizes, size), 1, dtype, device, requires_grad, pin_memory
+    )
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
@@ -146,12 +154,14 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, pin_
     if dtype is None:
         dtype = type(fill_value) if isinstance(fill_value, (bool, int)) else get_default_dtype()
     fill_value = number("full", fill_value, as_dtype(dtype).numpy)
-    return _filled("full", (size,), fill_value, dtype, device, requires_grad, pin_memory)
+    return _filled(
+        "full", size_of("full", (size,)), fill_value, dtype, device, requires_grad, pin_memory
+    )
 
 
-def empty(*size, dtype=None, device=None, requires_grad=False, pin_memory=False):
+def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of arbitrary content."""
-    shape = size_of("empty", size)
+    shape = size_of("empty", sizes, size)
     d = (as_dtype(dtype) if dtype is not None else get_default_dtype()).numpy
     where = as_device(device)
     if where.type == "cpu" and pin_memory:
@@ -224,11 +234,14 @@ def empty_like(
 
 
 def arange(
-    start, end=None, step=1, *, dtype=None, device=None, requires_grad=False, pin_memory=False
+    start=None, end=None, step=1, *, dtype=None, device=None, requires_grad=False, pin_memory=False
 ):
     """Values from start (0 if there is only one argument) up to, not including, end."""
     if end is None:
-        start, end = 0, start
+        start, end = None, start
+    if end is None:
+        raise TypeError("arange: missing argument 'end'")
+    start = 0 if start is None else start
     start, end, step = (x.item() if isinstance(x, Variable) else x for x in (start, end, step))
     if not (math.isfinite(start) and math.isfinite(end) and math.isfinite(step)):
         raise RuntimeError(f"arange: unsupported range: {start} to {end} by {step}")

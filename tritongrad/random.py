@@ -139,6 +139,9 @@ def check_holds(name: str, dtype: np.dtype, first: int, last: int) -> None:
         )
 
 
+NAMES = {"uniform": "rand", "normal": "randn"}
+
+
 def _floating(name: str, dtype: Any) -> np.dtype:
     d = as_dtype(dtype) if dtype is not None else get_default_dtype()
     if not d.is_floating_point:
@@ -146,21 +149,25 @@ def _floating(name: str, dtype: Any) -> np.dtype:
     return d.numpy
 
 
-def _continuous(name, kind, size, generator, dtype, device, requires_grad):
-    shape, d = size_of(name, size), _floating(name, dtype)
+def _continuous(kind, shape, generator, dtype, device, requires_grad):
+    d = _floating(NAMES[kind], dtype)
     count = math.prod(shape)
     array = draw(kind, count, d, as_device(device), generator, shape, d)
     return finish(array, requires_grad)
 
 
-def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def rand(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Uniform numbers in [0, 1)."""
-    return _continuous("rand", "uniform", size, generator, dtype, device, requires_grad)
+    return _continuous(
+        "uniform", size_of("rand", sizes, size), generator, dtype, device, requires_grad
+    )
 
 
-def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def randn(*sizes, size=None, generator=None, dtype=None, device=None, requires_grad=False):
     """Normal numbers of mean 0 and variance 1."""
-    return _continuous("randn", "normal", size, generator, dtype, device, requires_grad)
+    return _continuous(
+        "normal", size_of("randn", sizes, size), generator, dtype, device, requires_grad
+    )
 
 
 @of_tensors
@@ -182,7 +189,7 @@ def randn_like(
 
 
 def randint(
-    low, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False
+    low=0, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False
 ):
     """Whole numbers from low (0 if absent) up to, not including, high."""
     if size is None and isinstance(high, (tuple, list)):

@@ -6,7 +6,7 @@ from typing import Any
 
 from .autograd.variable import registry
 from .devices import as_device
-from .dtype import as_dtype
+from .dtype import as_dtype, finfo
 from .dtype import dtype as element
 from .ops import (
     copy,
@@ -33,13 +33,17 @@ class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
 
     # new tensors of this one's dtype and device
 
-    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad=False):
+    def new_zeros(
+        self, *sizes: Any, size: Any = None, dtype=None, device=None, requires_grad=False
+    ):
         """Zeros of a shape."""
-        return self.new_full(size, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+        sizes = sizes if size is None else (size,)
+        return self.new_full(sizes, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
-    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad=False):
+    def new_ones(self, *sizes: Any, size: Any = None, dtype=None, device=None, requires_grad=False):
         """Ones of a shape."""
-        return self.new_full(size, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+        sizes = sizes if size is None else (size,)
+        return self.new_full(sizes, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
     def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False):
         """One value in a shape."""
@@ -55,9 +59,12 @@ class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
         where = self.device if device is None else as_device(device)
         return create.finish(create.filled(shape, fill_value, d, where), requires_grad)
 
-    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad=False):
+    def new_empty(
+        self, *sizes: Any, size: Any = None, dtype=None, device=None, requires_grad=False
+    ):
         """Arbitrary content in a shape."""
-        return self.new_full(size, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+        sizes = sizes if size is None else (size,)
+        return self.new_full(sizes, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
     def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
         """A tensor with a copy of data."""
@@ -87,14 +94,37 @@ class Tensor(Conversions, MathMethods, WriteMethods, ExchangeMethods):
             raise RuntimeError(f"uniform_ expects from_ <= to, but found from_={from_} > to={to}")
         return random.fill("uniform", self, generator, to - from_, from_)
 
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
+        """Overwrite with 1 with probability p (a number or a tensor), else 0."""
+        from . import random
+
+        return self.copy_(random.bernoulli(self, p, generator=generator))
+
+    def random_(self, from_: int = 0, to: int | None = None, *, generator: Any = None) -> Any:
+        """Overwrite with whole numbers in [from_, to); random_(to) starts at 0."""
+        from . import random
+
+        low, high = (0, from_) if to is None else (from_, to)
+        drawn = random.randint(low, high, self.shape, generator=generator, device=self.device)
+        return self.copy_(drawn)
+
+    def exponential_(self, lambd: float = 1.0, *, generator: Any = None) -> Any:
+        """Overwrite with numbers of density lambd exp(-lambd x)."""
+        from . import random
+
+        if lambd <= 0:
+            raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+        u = random.rand(self.shape, generator=generator, dtype=self.dtype, device=self.device)
+        return self.copy_((1 - u).clamp(max=1 - finfo(self.dtype).eps / 2).log() / -lambd)
+
     # views and copies
 
-    def view(self, *size: Any, dtype: Any = None) -> Any:
+    def view(self, *shape: Any, dtype: Any = None, size: Any = None) -> Any:
         """The elements in C order in another shape, or the bytes read as another dtype."""
-        first = size[0] if size else dtype
+        first = shape[0] if shape else dtype
         if isinstance(first, element) or dtype is not None:
             return strided.reread(self, first)
-        return view_ops.view(self, *size)
+        return view_ops.view(self, *shape) if size is None else view_ops.view(self, size)
 
     detach = view_ops.detach
     detach_ = view_ops.detach_

@@ -90,7 +90,7 @@ class TensorBase(TensorValues):
         strides = tuple(s // self._array.dtype.itemsize for s in self._array.strides)
         return strides if dim is None else strides[_dim(self, dim)]
 
-    def is_contiguous(self) -> bool:
+    def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the elements lie in C order without gaps."""
         a = self._array
         return a.flags.c_contiguous if type(a) is np.ndarray else a.contiguous
@@ -106,6 +106,18 @@ class TensorBase(TensorValues):
 
     def is_floating_point(self) -> bool:
         return self.dtype.is_floating_point
+
+    def is_signed(self) -> bool:
+        """Whether the dtype has negative numbers."""
+        return self.dtype.is_signed
+
+    def is_complex(self) -> bool:
+        """False: no dtype is complex."""
+        return False
+
+    def get_device(self) -> int:
+        """The number of the GPU, -1 on the CPU."""
+        return -1 if self.is_cpu else self.device.index or 0
 
     @property
     def is_cuda(self) -> bool:
