@@ -179,6 +179,7 @@ class finfo:
 
     max: float
     min: float
+    eps: float
 
     def __init__(self, d: dtype | None = None) -> None:
         info = ml_dtypes.finfo(as_dtype(d or _default).numpy)

@@ -13,6 +13,7 @@ from triton.runtime.interpreter import TensorHandle
 
 from .interpreter_memory import Argument, state
 from .interpreter_names import Value, interpreted, scalar, translate
+from .interpreter_races import watched
 
 DTYPES = {
     "bool": tl.int1,
@@ -36,6 +37,9 @@ def run(kernel, grid, args, constexprs, live=None):
     state.kernel, state.live = code.__name__, live
     state.arguments = tuple(v.handle.attr["argument"] for v in values if is_pointer(v))
     state.grid = (*grid, 1, 1)[:3]
+    races, observer = watched(), state.observer
+    if races is not None:
+        state.observer = races.observe
     try:
         with np.errstate(all="ignore"):
             for program in programs_of(state.grid):
@@ -44,8 +48,12 @@ def run(kernel, grid, args, constexprs, live=None):
     except Exception as error:
         error.add_note(f"in kernel {code.__name__}, program {state.program} of grid {state.grid}")
         raise
+    else:
+        if races is not None:
+            races.check()
     finally:
         state.kernel, state.arguments, state.live, state.grid, state.program = old
+        state.observer = observer
 
 
 def programs_of(grid):

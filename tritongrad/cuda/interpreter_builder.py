@@ -112,7 +112,10 @@ class Builder(stock.InterpreterBuilder):
     def __init__(self):
         super().__init__()
         self.options = dataclasses.replace(
-            self.options, allowed_dot_input_precisions=PRECISIONS, sanitize_overflow=False
+            self.options,
+            allowed_dot_input_precisions=PRECISIONS,
+            sanitize_overflow=False,
+            debug=True,  # device_assert is heard
         )
 
     # The grid, of this thread.

@@ -13,8 +13,9 @@ from triton.backends.nvidia.compiler import CUDAOptions
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
-from tritongrad.cuda.array import DeviceArray, InterpretArray
-from tritongrad.cuda.seam import here
+from tritongrad.cuda.array import DeviceArray, InterpretArray, empty
+from tritongrad.cuda.seam import device_of, here
+from tritongrad.dtype import dtype
 
 OPTIONS = set(CUDAOptions.__dataclass_fields__)  # what a launch may say besides arguments
 DEFAULT_ARCH = 90  # what ahead-of-time compilation aims at where there is no GPU
@@ -47,6 +48,11 @@ def array_of(value: Any) -> Any:
     return array if isinstance(array, DeviceArray) else None
 
 
+def array_or_tensor(value: Any) -> bool:
+    """Whether a value is a tensor or an array, wherever it lies."""
+    return isinstance(getattr(value, "_array", value), (np.ndarray, DeviceArray))
+
+
 def _interpreted(kernel: Any, args: tuple, kwargs: dict) -> bool:
     """Whether a launch is for the interpret device; one with arrays of the CPU is refused."""
     values = (*args, *kwargs.values())
@@ -61,6 +67,8 @@ def _interpreted(kernel: Any, args: tuple, kwargs: dict) -> bool:
 
 def _run_or_interpret(stock: Any) -> Any:
     def run(self: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
+        if warmup:
+            args = tuple(_array_of_type(a) if isinstance(a, dtype) else a for a in args)
         if warmup or not _interpreted(self, args, kwargs):
             return stock(self, *args, grid=grid, warmup=warmup, **kwargs)
         for hook in self.pre_run_hooks:
@@ -68,6 +76,11 @@ def _run_or_interpret(stock: Any) -> Any:
         return _interpret(self, args, grid, kwargs)
 
     return run
+
+
+def _array_of_type(element: dtype) -> DeviceArray:
+    """What stands for a tensor of a dtype when a kernel is only compiled."""
+    return empty((1,), element.numpy, device_of("interpret"))
 
 
 def _interpret(kernel: Any, args: tuple, grid: Any, kwargs: dict) -> None:
@@ -81,17 +94,32 @@ def _interpret(kernel: Any, args: tuple, grid: Any, kwargs: dict) -> None:
             f"{kernel.__name__} takes {', '.join(kernel.arg_names)}; got {len(args)} arguments by "
             f"position and {unknown or 'nothing else'} by name"
         )
+    _check_options(kernel, given)
     bound, values, constexprs = {}, [], {}
     for param in kernel.params:
         if param.name not in given and not param.has_default:
             raise TypeError(f"{kernel.__name__}: argument {param.name!r} is missing")
         value = bound[param.name] = given.get(param.name, param.default)
+        if param.is_constexpr and array_or_tensor(value):
+            raise TypeError(
+                f"{kernel.__name__}: argument {param.name!r} is a constexpr, which a tensor cannot "
+                "be: give its .item(), or take the annotation tl.constexpr away"
+            )
         if param.is_constexpr or value is None:
             constexprs[param.name] = value
         else:
             values.append(_interpretable(kernel, param.name, value))
     grid = grid(bound) if callable(grid) else grid
     run(kernel, _checked_grid(kernel, grid), tuple(values), constexprs)
+
+
+def _check_options(kernel: Any, given: dict) -> None:
+    """Refuse what no GPU would take, though the interpreter has no use for it."""
+    warps = given.get("num_warps", 4)
+    if "num_warps" not in kernel.arg_names and (
+        not isinstance(warps, int) or warps <= 0 or warps & (warps - 1)
+    ):
+        raise ValueError(f"{kernel.__name__}: num_warps must be a power of two, got {warps!r}")
 
 
 def _checked_grid(kernel: Any, grid: Any) -> tuple:

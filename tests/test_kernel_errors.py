@@ -1,0 +1,105 @@
+"""What authors of kernels are told on the interpret device: asserts, races, arguments."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("triton", reason="the kernels are Triton's")
+import triton
+import triton.language as tl
+
+import tritongrad as tg
+from tritongrad.cuda.interpreter_races import RaceError
+
+pytestmark = pytest.mark.triton
+
+
+@triton.jit
+def scale(out, x, n, factor, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(out + i, factor * tl.load(x + i, i < n), i < n)
+
+
+@triton.jit
+def below(out, x, most, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    v = tl.load(x + i)
+    tl.device_assert(v < most, "too large", mask=i < 4)
+    tl.store(out + i, v)
+
+
+@triton.jit
+def last_wins(out, x, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(out, tl.sum(tl.load(x + i)))
+
+
+@triton.jit
+def all_count(out, x, LOOK: tl.constexpr, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    total = tl.sum(tl.load(x + i))
+    if LOOK:
+        total += 0 * tl.load(out)
+    tl.atomic_add(out, total)
+
+
+@triton.jit
+def one_to_the_left(x, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(x + i, tl.load(x + i + 1, i + 1 < n, 0.0), i < n)
+
+
+def tensors():
+    return tg.zeros(8, device="interpret"), tg.arange(8.0, device="interpret")
+
+
+def test_a_device_assert_is_heard():
+    out, x = tensors()
+    below[(1,)](out, x, 4, BLOCK=8)
+    assert out.tolist() == x.tolist()
+    with pytest.raises(AssertionError, match="too large"):
+        below[(1,)](out, x, 3, BLOCK=8)
+
+
+def test_races_are_errors_where_they_are_looked_for(monkeypatch):
+    out, x = tensors()
+    last_wins[(2,)](out, x, BLOCK=4)
+    monkeypatch.setenv("TRITONGRAD_RACES", "1")
+    with pytest.raises(
+        RaceError, match=r"offset 0 from argument 'out': program \(0, 0, 0\) writes"
+    ):
+        last_wins[(2,)](out, x, BLOCK=4)
+    with pytest.raises(
+        RaceError, match=r"offset 4 from argument 'x': .* what .* \(0, 0, 0\) reads"
+    ):
+        one_to_the_left[(2,)](x, 8, BLOCK=4)
+    with pytest.raises(RaceError, match=r"changes atomically what program .* reads"):
+        all_count[(2,)](out, x, LOOK=True, BLOCK=4)
+    with pytest.raises(RaceError, match=r"\(3 elements in all\)"):
+        one_to_the_left[(4,)](x, 4, BLOCK=1)
+
+
+def test_programs_that_keep_apart_do_not_race(monkeypatch):
+    monkeypatch.setenv("TRITONGRAD_RACES", "1")
+    out, x = tensors()
+    scale[(2,)](out, x, 8, 2.0, BLOCK=4)
+    scale[(2,)](x, x, 8, 2.0, BLOCK=4)
+    assert out.tolist() == x.tolist() == [2.0 * n for n in range(8)]
+    last_wins[(1,)](out, x, BLOCK=4)
+    count = tg.zeros(1, device="interpret")
+    all_count[(2,)](count, x, LOOK=False, BLOCK=4)
+    assert count.item() == 56 and (x @ x).item() == 560 and x.softmax(0).sum().item() == 1
+
+
+def test_arguments_that_no_gpu_would_take_are_refused():
+    out, x = tensors()
+    with pytest.raises(TypeError, match="'BLOCK' is a constexpr, which a tensor cannot be"):
+        scale[(2,)](out, x, 8, 2.5, BLOCK=tg.tensor(8))
+    for warps in (3, 0, "4", 2.0):
+        with pytest.raises(ValueError, match="num_warps must be a power of two"):
+            scale[(2,)](out, x, 8, 2.5, BLOCK=8, num_warps=warps)
+
+
+def test_a_dtype_stands_for_a_tensor_where_a_kernel_is_compiled():
+    made = scale.warmup(tg.float32, tg.float16, 8, 2.5, BLOCK=8, grid=(2,))
+    assert ".visible .entry scale" in made.asm["ptx"] and "cvt.f32.f16" in made.asm["ptx"]
