@@ -32,6 +32,7 @@ DTYPES |= {f"i{n}": f"int{n}" for n in (8, 16, 32, 64)} | {
 stock: dict[str, Callable] = {}
 blocks: dict[int, int] = {}  # start -> bytes of what is allocated
 starts: list[int] = []  # the same, sorted
+ran: list[str] = []  # the names of the kernels that were launched
 known: dict[int, Any] = {}  # function -> (kernel, constants, [(name, type)], programs per cluster)
 
 
@@ -50,8 +51,9 @@ def install() -> None:
 def launch(function: Any, gx: int, gy: int, gz: int, *rest: Any) -> tuple:
     _, _, _, _, stream, params, _ = rest
     kernel, constants, types, _ = source_of(int(function))
-    addresses = (ctypes.c_void_p * (len(types))).from_address(params)
+    addresses = ctypes.cast(params, ctypes.POINTER(ctypes.c_void_p))
     args = [value_at(addresses[i], kind) for i, (_, kind) in enumerate(types)]
+    ran.append(kernel.__name__)
     return queue(stream, lambda: run(kernel, (gx, gy, gz), args, constants))
 
 

@@ -80,3 +80,33 @@ print(all((a == b).all().item() for a, b in zip(one, two)))
 """
     )
     assert told == "True True\nTrue\n"
+
+
+def test_a_scaled_update_and_softmax_are_one_launch_each_with_the_bits_of_the_cpu():
+    told = run(
+        PLAYED
+        + """
+rng = np.random.default_rng(0)
+a, b = (rng.standard_normal((33, 7)).astype("f4") for _ in range(2))
+for dtype, launches in ((tg.float32, 1), (tg.float64, 1), (tg.float16, 2)):
+    x, y = (tg.tensor(t).to(dtype).to("cuda") for t in (a, b))
+    here, there = (tg.tensor(t).to(dtype) for t in (a, b))
+    counted = []
+    emulated.ran.clear()
+    for i in range(4):
+        x.sub_(y, alpha=0.1 + i)
+        here.sub_(there, alpha=0.1 + i)
+        counted.append(len(emulated.ran))
+        emulated.ran.clear()
+    print(set(counted) == {launches}, (x.cpu().numpy() == here.numpy()).all())
+emulated.ran.clear()
+x = tg.tensor(a).to("cuda")
+results = [x.softmax(-1).cpu().numpy().tobytes() for _ in range(4)]
+print(len(set(results)), emulated.ran)
+y = x.view(-1)[1:]
+y.add_(x.view(-1)[:-1], alpha=0.5)
+flat = a.reshape(-1)
+print((y.cpu().numpy() == flat[1:] + flat[:-1] * np.float32(0.5)).all())
+"""
+    )
+    assert told == "True True\n" * 3 + f"1 {['softmax_rows'] * 4}\nTrue\n"

@@ -15,7 +15,7 @@ from .autograd.variable import INFERENCE, Variable, edge_of, version_of, wrap
 from .calling import device_mismatch
 from .cpu import large
 from .dtype import BOOL, BY_NUMPY, FLOAT32, FLOAT64, can_cast
-from .inplace_quick import for_floats, quick_writer, quick_zero
+from .inplace_quick import for_floats, quick_writer, quick_zero, store_scaled
 from .op import Op
 from .operands import broadcast_error, prepare, zero_dim
 
@@ -48,6 +48,8 @@ def inplace(entry: Callable, write: Callable | None = None) -> Callable:
             bound.apply_defaults()
             args = tuple(bound.arguments.values())[1:]
             if type(alpha) is not int or alpha != 1:
+                if store_scaled(operation, name, input, args[0], alpha):
+                    return input
                 args = (args[0] * alpha,)
         return run_inplace(operation, name, (input, *args), write)
 

@@ -123,6 +123,27 @@ def _on_device(operation: Op, name: str, input: Any, args: tuple) -> bool:
     return True
 
 
+def store_scaled(operation: Op, name: str, input: Any, other: Any, alpha: Any) -> bool:
+    """`w.sub_(g, alpha=lr)` on a device in one pass, where two would round alike; or leave it."""
+    target: Any = input._array
+    array: Any = getattr(other, "_array", None)
+    d = target.dtype
+    if type(target) is ndarray or type(array) is not type(target) or type(alpha) is not float:
+        return False
+    if d not in (FLOAT32, FLOAT64) or array.dtype != d or array.shape != target.shape:
+        return False
+    traced = input._node is not None or other._node is not None
+    if (traced and state.grad) or not target.contiguous:
+        return False
+    if getattr(input, "_version", None) is INFERENCE:
+        return False
+    from .cuda.inplace import scaled
+
+    quiet(scaled, f"{operation.name}_scaled", target, array, alpha)
+    written(input, name)
+    return True
+
+
 def quick_zero(input: Any, args: tuple) -> bool:
     """The same for zero_()."""
     target = getattr(input, "_array", None)

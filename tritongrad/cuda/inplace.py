@@ -6,7 +6,7 @@ import numpy as np
 
 from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.elementwise import elementwise
-from tritongrad.cuda.quick import filled
+from tritongrad.cuda.quick import filled, stored_scaled
 from tritongrad.cuda.seam import Device
 
 
@@ -25,14 +25,11 @@ def full(shape: tuple[int, ...], value: np.ndarray, device: Device) -> DeviceArr
     return out
 
 
-def add_scaled(x: DeviceArray, other: DeviceArray, alpha: float) -> DeviceArray:
-    """x += alpha other, reading each once; other has x's shape or broadcasts to it"""
-    return elementwise("add_scaled", x, apart(other, x), alpha, out=x)
-
-
-def sub_scaled(x: DeviceArray, other: DeviceArray, alpha: float) -> DeviceArray:
-    """x -= alpha other: the step of gradient descent"""
-    return elementwise("sub_scaled", x, apart(other, x), alpha, out=x)
+def scaled(name: str, x: DeviceArray, other: DeviceArray, alpha: float) -> DeviceArray:
+    """x += alpha other ("add_scaled") or x -= alpha other, of x's shape, reading each once."""
+    other = apart(other, x)
+    found = stored_scaled(name, x, other, alpha)
+    return elementwise(name, x, other, alpha, out=x) if found is None else found
 
 
 def apart(other: DeviceArray, x: DeviceArray) -> DeviceArray:

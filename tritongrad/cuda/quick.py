@@ -139,6 +139,25 @@ def learn_store(operation: Any, name: str, target: DeviceArray, operand: Any) ->
     table[name] = plan_by(launch, form, dtype, [target, operand], STORE, unread) or refuse
 
 
+def stored_scaled(
+    name: str, x: DeviceArray, other: DeviceArray, alpha: float
+) -> DeviceArray | None:
+    """x after `name` with other and a number, by the plan for such arrays; None without one."""
+    form = form_of(x)
+    if type(x) is not CudaArray or form_of(other) is not form or x.device.memory.poison:
+        return None
+    plan = form.same.get(name)
+    if plan is not None:
+        return plan(x, other, alpha)
+    if name in form.same and x.size:
+        from tritongrad.cuda.plans import STORE
+
+        (launch,) = launches_of(name, (x, other, alpha), x)[1]
+        plan = plan_by(launch, form, form.dtype, [x, other, alpha], STORE) or refuse
+    form.same[name] = plan
+    return None
+
+
 def filled(shape: tuple, value: np.ndarray, device: Any) -> DeviceArray | None:
     """A new array of one number by the plan for such arrays; None where there can be none."""
     if device.kind != "cuda" or value.dtype.kind in "biu" or not math.prod(shape):
