@@ -73,10 +73,8 @@ LazyLinear: tritongrad.nn.Linear
 LazyConv2d: tritongrad.nn.Conv2d
 SyncBatchNorm: tritongrad.nn.BatchNorm2d
 EmbeddingBag: tritongrad.nn.Embedding, then sum or mean
-Upsample UpsamplingNearest2d UpsamplingBilinear2d PixelShuffle: tritongrad.repeat_interleave,
-    tritongrad.nn.ConvTranspose2d
 Fold Unfold: Tensor.unfold, tritongrad.nn.Conv2d
-ReflectionPad2d ReplicationPad2d ConstantPad2d: tritongrad.nn.ZeroPad2d
+ReflectionPad3d ReplicationPad3d: tritongrad.nn.ReflectionPad2d, tritongrad.nn.ReplicationPad2d
 CTCLoss MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss:
     tritongrad.nn.CrossEntropyLoss, tritongrad.nn.BCEWithLogitsLoss
 AlphaDropout: tritongrad.nn.Dropout
@@ -86,8 +84,7 @@ modules quantized attention: tritongrad.nn has every layer itself""",
 DataParallel DistributedDataParallel data_parallel: one process trains on one device;
     tritongrad.nn.Module.to moves a model""",
     "tritongrad.nn.functional": """
-interpolate upsample grid_sample affine_grid pixel_shuffle: tritongrad.repeat_interleave,
-    tritongrad.nn.functional.conv_transpose2d
+grid_sample affine_grid: tritongrad.nn.functional.interpolate
 multi_head_attention_forward: tritongrad.nn.functional.scaled_dot_product_attention
 unfold fold: Tensor.unfold
 conv3d: tritongrad.nn.functional.conv2d

@@ -77,6 +77,18 @@ from tritongrad.nn.norm import InstanceNorm1d as InstanceNorm1d
 from tritongrad.nn.norm import InstanceNorm2d as InstanceNorm2d
 from tritongrad.nn.norm import LayerNorm as LayerNorm
 from tritongrad.nn.norm import RMSNorm as RMSNorm
+from tritongrad.nn.padding import CircularPad1d as CircularPad1d
+from tritongrad.nn.padding import CircularPad2d as CircularPad2d
+from tritongrad.nn.padding import ConstantPad1d as ConstantPad1d
+from tritongrad.nn.padding import ConstantPad2d as ConstantPad2d
+from tritongrad.nn.padding import ConstantPad3d as ConstantPad3d
+from tritongrad.nn.padding import ReflectionPad1d as ReflectionPad1d
+from tritongrad.nn.padding import ReflectionPad2d as ReflectionPad2d
+from tritongrad.nn.padding import ReplicationPad1d as ReplicationPad1d
+from tritongrad.nn.padding import ReplicationPad2d as ReplicationPad2d
+from tritongrad.nn.padding import ZeroPad1d as ZeroPad1d
+from tritongrad.nn.padding import ZeroPad2d as ZeroPad2d
+from tritongrad.nn.padding import ZeroPad3d as ZeroPad3d
 from tritongrad.nn.parameter import Buffer as Buffer
 from tritongrad.nn.parameter import Parameter as Parameter
 from tritongrad.nn.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
@@ -85,13 +97,17 @@ from tritongrad.nn.pooling import AvgPool1d as AvgPool1d
 from tritongrad.nn.pooling import AvgPool2d as AvgPool2d
 from tritongrad.nn.pooling import MaxPool1d as MaxPool1d
 from tritongrad.nn.pooling import MaxPool2d as MaxPool2d
-from tritongrad.nn.pooling import ZeroPad2d as ZeroPad2d
 from tritongrad.nn.rnn import GRU as GRU
 from tritongrad.nn.rnn import LSTM as LSTM
 from tritongrad.nn.rnn import RNN as RNN
 from tritongrad.nn.rnn import GRUCell as GRUCell
 from tritongrad.nn.rnn import LSTMCell as LSTMCell
 from tritongrad.nn.rnn import RNNCell as RNNCell
+from tritongrad.nn.upsampling import PixelShuffle as PixelShuffle
+from tritongrad.nn.upsampling import PixelUnshuffle as PixelUnshuffle
+from tritongrad.nn.upsampling import Upsample as Upsample
+from tritongrad.nn.upsampling import UpsamplingBilinear2d as UpsamplingBilinear2d
+from tritongrad.nn.upsampling import UpsamplingNearest2d as UpsamplingNearest2d
 
 if not TYPE_CHECKING:
     __getattr__ = names_the_nearest(__name__)

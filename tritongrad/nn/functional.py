@@ -53,6 +53,9 @@ from tritongrad.nn.curves import softsign as softsign
 from tritongrad.nn.curves import tanh as tanh
 from tritongrad.nn.curves import tanhshrink as tanhshrink
 from tritongrad.nn.curves import threshold as threshold
+from tritongrad.nn.resample import interpolate as interpolate
+from tritongrad.nn.resample import pixel_shuffle as pixel_shuffle
+from tritongrad.nn.resample import pixel_unshuffle as pixel_unshuffle
 from tritongrad.ops import layers as _layers
 from tritongrad.ops import pooling as _pooling
 from tritongrad.ops.conv import conv1d as conv1d
@@ -120,6 +123,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     return dropout2d(input, p, training, inplace)
 
 
+upsample = interpolate  # its older name
 dropout3d = dropout1d
 feature_dropout = dropout1d
 

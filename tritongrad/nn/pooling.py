@@ -1,4 +1,4 @@
-"""Pooling and padding as modules."""
+"""Pooling as modules."""
 
 from __future__ import annotations
 
@@ -107,17 +107,3 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool2d):
 
     def forward(self, input: Any) -> Any:
         return F.adaptive_avg_pool1d(input, self.output_size)
-
-
-class ZeroPad2d(Module):
-    """Zeros around images: one count, or (left, right, top, bottom)."""
-
-    def __init__(self, padding: Any) -> None:
-        super().__init__()
-        self.padding = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
-
-    def forward(self, input: Any) -> Any:
-        return F.pad(input, self.padding)
-
-    def extra_repr(self) -> str:
-        return f"{self.padding}"
