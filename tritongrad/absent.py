@@ -63,8 +63,6 @@ strided: every tensor is an array with strides
 float8_e4m3fn float8_e5m2 uint16 uint32 uint64: tritongrad.bfloat16, tritongrad.uint8
 frombuffer from_file: tritongrad.from_numpy(numpy.frombuffer(..)), numpy.memmap""",
     "tritongrad.nn": """
-MultiheadAttention Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder
-    TransformerDecoderLayer: tritongrad.nn.functional.scaled_dot_product_attention
 Conv3d: tritongrad.nn.Conv2d
 MaxPool3d AvgPool3d: tritongrad.nn.MaxPool2d
 ConvTranspose1d ConvTranspose3d: tritongrad.nn.ConvTranspose2d
@@ -79,13 +77,13 @@ CTCLoss MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss:
     tritongrad.nn.CrossEntropyLoss, tritongrad.nn.BCEWithLogitsLoss
 AlphaDropout: tritongrad.nn.Dropout
 DataParallel: one process trains on one device; tritongrad.nn.Module.to moves a model
-modules quantized attention: tritongrad.nn has every layer itself""",
+modules quantized: tritongrad.nn has every layer itself""",
     "tritongrad.nn.parallel": """
 DataParallel DistributedDataParallel data_parallel: one process trains on one device;
     tritongrad.nn.Module.to moves a model""",
     "tritongrad.nn.functional": """
 grid_sample affine_grid: tritongrad.nn.functional.interpolate
-multi_head_attention_forward: tritongrad.nn.functional.scaled_dot_product_attention
+multi_head_attention_forward: tritongrad.nn.MultiheadAttention
 unfold fold: Tensor.unfold
 conv3d: tritongrad.nn.functional.conv2d
 embedding_bag: tritongrad.nn.functional.embedding

@@ -32,6 +32,7 @@ from tritongrad.nn.activation import Softsign as Softsign
 from tritongrad.nn.activation import Tanh as Tanh
 from tritongrad.nn.activation import Tanhshrink as Tanhshrink
 from tritongrad.nn.activation import Threshold as Threshold
+from tritongrad.nn.attention import MultiheadAttention as MultiheadAttention
 from tritongrad.nn.container import ModuleDict as ModuleDict
 from tritongrad.nn.container import ModuleList as ModuleList
 from tritongrad.nn.container import ParameterDict as ParameterDict
@@ -103,6 +104,11 @@ from tritongrad.nn.rnn import RNN as RNN
 from tritongrad.nn.rnn import GRUCell as GRUCell
 from tritongrad.nn.rnn import LSTMCell as LSTMCell
 from tritongrad.nn.rnn import RNNCell as RNNCell
+from tritongrad.nn.transformer import Transformer as Transformer
+from tritongrad.nn.transformer import TransformerDecoder as TransformerDecoder
+from tritongrad.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from tritongrad.nn.transformer import TransformerEncoder as TransformerEncoder
+from tritongrad.nn.transformer import TransformerEncoderLayer as TransformerEncoderLayer
 from tritongrad.nn.upsampling import PixelShuffle as PixelShuffle
 from tritongrad.nn.upsampling import PixelUnshuffle as PixelUnshuffle
 from tritongrad.nn.upsampling import Upsample as Upsample
