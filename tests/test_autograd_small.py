@@ -14,6 +14,13 @@ from tritongrad.autograd.variable import INFERENCE
 ODD = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, 1e-40, -3.0]
 CASES = {
     "add": lambda x, y: x + y,
+    "add itself": lambda x, y: x + x,
+    "add a number": lambda x, y: x + 3.0,
+    "sub": lambda x, y: x - y,
+    "neg": lambda x, y: -x,
+    "pow 2": lambda x, y: x.pow(2),
+    "pow 3": lambda x, y: x**3.0,
+    "2 to the power": lambda x, y: 2.0**x,
     "mul": lambda x, y: x * y,
     "mul itself": lambda x, y: x * x,
     "mul a number": lambda x, y: x * 3.0,

@@ -8,6 +8,7 @@ import numpy as np
 
 from tritongrad.autograd.record import on_arrays
 from tritongrad.elementwise import elementwise
+from tritongrad.operands import zero_dim
 from tritongrad.samples import Bools, Rand, binary, unary
 
 from .refusals import MINUS, no_bool, no_negative_exponent
@@ -25,7 +26,9 @@ def add(input, other):
     """Sum of every pair of elements; `alpha=` multiplies other."""
 
 
-add.vjp(input=lambda g: g, other=lambda g: g)
+_as_it_is = on_arrays(lambda g: g, lambda g: g)
+_negated = on_arrays(np.negative, lambda g: -g)
+add.vjp(input=_as_it_is, other=_as_it_is)
 
 
 @elementwise(
@@ -37,7 +40,7 @@ def sub(input, other):
     """Difference of every pair of elements; `alpha=` multiplies other."""
 
 
-sub.vjp(input=lambda g: g, other=lambda g: -g)
+sub.vjp(input=_as_it_is, other=_negated)
 
 
 @elementwise(cpu=np.multiply, samples=binary())
@@ -76,6 +79,12 @@ def _pow_input(g, input, exponent):
     return where(exponent == 0, 0, g * slope)
 
 
+def _of_square(g, input, exponent):
+    if exponent != 2:
+        raise NotImplementedError("_pow_input knows the others")
+    return g * (input * zero_dim(2, g.dtype))
+
+
 def _pow_exponent(g, input, exponent, result):
     logarithm = input.log() if hasattr(input, "shape") else math.log(input) if input else -math.inf
     slope = g * (result * logarithm)
@@ -84,7 +93,7 @@ def _pow_exponent(g, input, exponent, result):
     return where((input == 0).logical_and(exponent >= 0), 0, slope)
 
 
-pow.vjp(input=_pow_input, exponent=_pow_exponent)
+pow.vjp(input=on_arrays(_of_square, _pow_input), exponent=_pow_exponent)
 
 
 @elementwise(cpu=np.negative, samples=unary(), check=no_bool(f"neg: {MINUS}`~` or `logical_not()`"))
@@ -92,7 +101,7 @@ def neg(input):
     """-x"""
 
 
-neg.vjp(input=lambda g: -g)
+neg.vjp(input=_negated)
 
 
 @elementwise(cpu=np.exp, dtype="float", samples=unary())
