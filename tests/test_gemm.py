@@ -64,6 +64,20 @@ def test_pieces_cover_every_product_once_and_none_is_small(shape, threads):
     assert parts == 1 or max(j - i for i, j in ends) <= linalg.PART
 
 
+def test_no_piece_of_any_product_is_small():
+    """A smaller one would go to other loops, at an address where older OpenBLAS crash."""
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        rows, inner, cols = (int(n) for n in 2 ** rng.uniform(2, 12, 3))
+        parts, threads = int(rng.integers(1, 5)), int(rng.integers(1, 9))
+        for step in (gemm.STEP, gemm.FINE):
+            planned = gemm.plan(1, rows, inner, cols, parts, threads, step)
+            for _, i, j, left, right, first, last in itertools.chain(*(planned or ((), 0))[0]):
+                assert (j - i) * (right - left) * (last - first) > gemm.DIRECT
+                assert (j - i == rows and right - left == cols) or max(j - i, right - left) >= 192
+                assert i % step == left % step == 0
+
+
 def test_small_products_are_left_to_one_thread():
     assert gemm.plan(1, 100, 100, 100, 1, 4) is None
     assert gemm.plan(20, 90, 100, 100, 1, 4) is None

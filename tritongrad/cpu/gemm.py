@@ -18,13 +18,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tritongrad.dtype import FLOAT32
+
 from . import fast_gemm
 from .blas import alone, blas
 from .pool import empty
 from .team import Team, get_num_threads, team
 
 Array = np.ndarray
-STEP = 96  # rows and columns are cut at multiples, two of them apart at least
+STEP, FINE = 96, 16  # rows and columns are cut at multiples; of float32 at FINE ones on AVX-512
+LEAST = 192  # rows or columns of a piece: with fewer, float64 would meet other inner loops
 # Products of numbers up to which OpenBLAS takes matrices as they lie, by other inner loops, which
 # gemm_batch calls at a wrong address before its pull request 5980: every piece has more.
 DIRECT = 1_000_000
@@ -61,7 +64,8 @@ def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
     batches, work = blas.has_batches(out.dtype), count * rows * inner * cols
     if work < (SHARED if batches else WAKING):
         return False
-    found = plan(count, rows, inner, cols, parts, get_num_threads())
+    step = FINE if out.dtype is FLOAT32 and blas.direct else STEP
+    found = plan(count, rows, inner, cols, parts, get_num_threads(), step)
     if found is None:
         return False
     steps, sums = found
@@ -84,7 +88,7 @@ def multiply(input: Array, other: Array, out: Array, parts: int) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def plan(
-    count: int, rows: int, inner: int, cols: int, parts: int, threads: int
+    count: int, rows: int, inner: int, cols: int, parts: int, threads: int, step: int = STEP
 ) -> tuple[Steps, int] | None:
     """The pieces, and how many sums they make that are to be added; None: too small."""
     length = -(-inner // parts)
@@ -96,13 +100,12 @@ def plan(
         places = [(m, 0, rows, 0, cols) for m in range(count)]
     else:
         n, across = max(rows, cols), min(rows, cols)
-        units = max(DIRECT // (STEP * across * least) + 1, 2)  # in a piece, at least
-        most = n // STEP // units
+        most = n // max((DIRECT // (step * across * least) + 1) * step, LEAST)  # pieces
         if most < 2:
             if len(spans) == 1 or rows * cols * least <= DIRECT or parts * rows * cols > FEW:
                 return None
             return side_by_side(rows, cols, spans)
-        cuts = shares(n, min(most, threads))
+        cuts = shares(n, min(most, threads), step)
         places = [(0, i, j, 0, cols) if n == rows else (0, 0, rows, i, j) for i, j in cuts]
     return tuple(tuple(Piece(*place, *span) for place in places) for span in spans), 1
 
@@ -117,9 +120,9 @@ def side_by_side(rows: int, cols: int, spans: list[tuple[int, int]]) -> tuple[St
     ), sums
 
 
-def shares(n: int, count: int) -> list[tuple[int, int]]:
-    """[0, n) in so many parts, cut at multiples of STEP."""
-    ends = [n // STEP * k // count * STEP for k in range(count)]
+def shares(n: int, count: int, step: int) -> list[tuple[int, int]]:
+    """[0, n) in so many parts, cut at multiples of `step`: the last is the longest, if any is."""
+    ends = [n // step * k // count * step for k in range(count)]
     return list(itertools.pairwise([*ends, n]))
 
 
