@@ -82,4 +82,37 @@ def test_its_state_is_saved_and_goes_on():
     with pytest.raises(ValueError, match="growth_factor"):
         tg.amp.GradScaler(growth_factor=1.0)
     with pytest.raises(AttributeError, match="nothing is cast by itself"):
-        tg.amp.autocast("cuda")
+        tg.amp.custom_fwd(float)
+
+
+def test_autocast_is_for_programs_that_switch_it_off(monkeypatch):
+    x = tg.ones(2)
+    for context in (
+        tg.autocast("cuda", enabled=False),
+        tg.amp.autocast(device_type="cpu", dtype=tg.bfloat16, enabled=False),
+        tg.cuda.amp.autocast(False),
+    ):
+        with context:
+            assert (x + 1).dtype is tg.float32
+        assert context(math.sqrt)(4) == 2
+    with pytest.raises(RuntimeError, match="autocast: nothing is cast by itself"):
+        tg.autocast("cpu", tg.bfloat16)
+    monkeypatch.setattr(tg.amp, "cuda_is_available", lambda: False)
+    with pytest.warns(UserWarning, match="cuda is not available"), tg.autocast("cuda"):
+        assert (x + 1).dtype is tg.float32
+    monkeypatch.setattr(tg.amp, "cuda_is_available", lambda: True)
+    with pytest.raises(RuntimeError, match="autocast"):
+        tg.autocast("cuda")
+
+
+def test_compile_gives_models_back():
+    net = tg.nn.Linear(2, 1)
+    assert tg.compile(net) is net and tg.compile(net, mode="max-autotune", dynamic=True) is net
+
+    @tg.compile(fullgraph=True)
+    def double(x):
+        return 2 * x
+
+    assert double(3) == 6
+    with pytest.raises(TypeError, match="compile: expected a module or a function, got int"):
+        tg.compile(3)

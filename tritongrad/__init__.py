@@ -278,6 +278,8 @@ if TYPE_CHECKING:
     from . import cuda as cuda
     from . import profiler as profiler
     from . import testing as testing
+    from .amp import autocast as autocast
+    from .compiling import compile as compile
     from .drawing import draw as draw
     from .interop import asarray as asarray
     from .interop import from_dlpack as from_dlpack
@@ -323,6 +325,8 @@ _LAZY = (
     "utils",
 )
 _LAZY_FUNCTIONS = {
+    "autocast": ".amp",
+    "compile": ".compiling",
     "draw": ".drawing",
     "plot": ".plotting",
     "save": ".serialization",

@@ -12,10 +12,9 @@ from typing import Any
 # name ...: what to use instead. Words that begin with "tritongrad." are names that exist.
 TABLE = {
     "tritongrad": """
-autocast: tensor.to(tritongrad.bfloat16); nothing is cast by itself
 GradScaler: tritongrad.amp.GradScaler
-compile jit fx export compiler: tritongrad.cuda.graphed, which captures a whole step; kernels are
-    compiled when they are first used
+jit fx export compiler: tritongrad.compile, which gives models back as they are;
+    tritongrad.cuda.graphed captures a whole step
 distributed: one process; mpi4py takes tensor.numpy(), or tensors on cuda as they are
 multiprocessing: Python's multiprocessing; tritongrad.utils.data.DataLoader has its own workers
 vmap func: operations on batches, such as tritongrad.bmm, tritongrad.einsum
@@ -113,7 +112,7 @@ model_zoo: tritongrad.load""",
 distributed DistributedSampler: tritongrad.utils.data.Sampler with every n-th index
 datapipes IterDataPipe: tritongrad.utils.data.IterableDataset""",
     "tritongrad.amp": """
-autocast custom_fwd custom_bwd: tensor.to(tritongrad.bfloat16); nothing is cast by itself""",
+custom_fwd custom_bwd: tensor.to(tritongrad.bfloat16); nothing is cast by itself""",
     "tritongrad.cuda": """
 max_memory_reserved memory_stats memory_snapshot: tritongrad.cuda.memory_summary
 get_device_properties: tritongrad.cuda.get_device_name, tritongrad.cuda.get_device_capability

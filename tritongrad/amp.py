@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .absent import names_the_nearest
+
+
+class autocast:
+    """Nothing is cast by itself here: a context, and a decorator, for programs that switch it off.
+
+    `enabled=True` is an error, but for "cuda" where there is no GPU, which PyTorch ignores as well.
+    """
+
+    def __init__(
+        self, device_type: Any = "cuda", dtype: Any = None, enabled: bool = True,
+        cache_enabled: bool | None = None,
+    ) -> None:  # fmt: skip
+        if isinstance(device_type, bool):  # cuda.amp.autocast(enabled)
+            device_type, enabled = "cuda", device_type
+        if enabled and device_type == "cuda" and not cuda_is_available():
+            warnings.warn("autocast: cuda is not available: nothing is cast", stacklevel=2)
+        elif enabled:
+            raise RuntimeError(
+                "autocast: nothing is cast by itself: give enabled=False, and cast the model and "
+                "its inputs with .to(tritongrad.bfloat16)"
+            )
+
+    def __enter__(self) -> autocast:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def __call__(self, function: Callable) -> Callable:
+        return function
+
+
+def cuda_is_available() -> bool:
+    """What `cuda.is_available` says, which is loaded when it is asked."""
+    from . import cuda
+
+    return cuda.is_available()
 
 
 class GradScaler:
