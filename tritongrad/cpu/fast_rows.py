@@ -11,7 +11,7 @@ from tritongrad.dtype import FLOAT32, FLOAT64, INT64
 from .fast import fast
 
 Array = np.ndarray
-STRIP = 1 << 11  # columns at a time: their sums stay in the first cache
+STRIP = 1 << 12  # columns at a time: long stretches of memory, and sums that stay in a cache
 LEAF = 128  # elements that NumPy adds without halving them again
 QUICK = 4  # elements of a sum that take as long as one of a pass that writes too
 LENGTHS = (1, 7, 8, 9, 64, 65, 128, 137, 300, 512, 1023, 2048 + 64)  # NumPy cuts each in its way

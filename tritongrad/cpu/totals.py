@@ -73,11 +73,20 @@ def _full(x: Array) -> Array:
     if x.size < BLOCK or x.dtype != FLOAT32 or not x.flags.c_contiguous:
         return np.asarray(add(x, None, FLOAT64))
     x = x.reshape(-1)
+    found = add(_sum_spans(x, True), None)
+    if not math.isfinite(found):  # a pair may have overflowed
+        found = add(_sum_spans(x, False), None)
+    return np.asarray(found)
+
+
+def _sum_spans(x: Array, paired: bool) -> Array:
+    """The sums of the rows that x is cut into, and of what is left."""
     whole = x.size // SPAN * SPAN
-    found = _rows(x[:whole].reshape(-1, SPAN)) if whole else np.empty(0, FLOAT64)
+    found = _sum_rows(x[:whole].reshape(-1, SPAN), paired) if whole else np.empty(0, FLOAT64)
     if whole < x.size:
-        found = np.append(found, _rows(x[None, whole:]))
-    return np.asarray(add(found, None))
+        left = x[None, whole:]
+        found = np.append(found, _sum_rows(left, paired and left.size >= STRETCH))
+    return found
 
 
 def share(size: int, tasks: Sequence[tuple], work: Callable) -> None:
