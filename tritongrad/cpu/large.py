@@ -24,7 +24,7 @@ BLOCK = 1 << 15  # elements of a block of a kernel with temporaries: they stay i
 WIDE = 1 << 17  # ... of one that keeps them in its result
 WHOLE = 1 << 62  # ... of one without any: threads meet less often at the interpreter's lock
 ROW = 1 << 14  # elements of a row full of one number; much shorter ones NumPy copies first
-AHEAD = 6  # blocks that a kernel which moves memory does while a helper wakes
+AHEAD = 4  # blocks that a kernel which moves memory does while a helper wakes
 SIGNS = {np.add: 1.0, np.subtract: -1.0}  # of what y += sign x is, rounded once as well
 MOVERS = frozenset(
     (np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.negative, np.absolute, np.square)
@@ -66,7 +66,7 @@ def elementwise(kernel: Callable, *arrays: np.ndarray) -> np.ndarray:
     out = empty(shape, dtype)
     work = _worker(kernel, flat, out.reshape(-1), slow)
     if shared:
-        team().run(work, pieces(n, BLOCK, AHEAD if moves else AHEAD // 3), light=moves)
+        team().run(work, pieces(n, BLOCK, AHEAD if moves else AHEAD // 2), light=moves)
     else:
         work(0, n)
     return out
