@@ -276,6 +276,7 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from . import amp as amp
     from . import cuda as cuda
+    from . import distributions as distributions
     from . import profiler as profiler
     from . import testing as testing
     from .amp import autocast as autocast
@@ -317,6 +318,7 @@ _LAZY = (
     "amp",
     "backends",
     "cuda",
+    "distributions",
     "kernels",
     "nn",
     "optim",

@@ -25,7 +25,6 @@ inverse det logdet slogdet svd qr cholesky lu solve lstsq pinverse matrix_exp ma
 sparse sparse_coo_tensor sparse_csr_tensor smm sspaddmm: tritongrad.spmm; every tensor is dense
 complex complex64 complex128 cfloat cdouble real imag angle conj polar view_as_real
     view_as_complex is_complex: a last dim of two, as in tritongrad.stack([real, imag], -1)
-distributions: tritongrad.normal, tritongrad.bernoulli, tritongrad.multinomial
 hub onnx: tritongrad.load reads safetensors files
 quantization quantize_per_tensor qint8 ao: tritongrad.bfloat16
 cartesian_prod combinations: itertools, then tritongrad.tensor
@@ -111,6 +110,14 @@ model_zoo: tritongrad.load""",
     "tritongrad.utils.data": """
 distributed DistributedSampler: tritongrad.utils.data.Sampler with every n-th index
 datapipes IterDataPipe: tritongrad.utils.data.IterableDataset""",
+    "tritongrad.distributions": """
+Multinomial OneHotCategorical Binomial Geometric: tritongrad.distributions.Categorical,
+    tritongrad.distributions.Bernoulli
+MultivariateNormal LogNormal Laplace Cauchy HalfNormal: tritongrad.distributions.Normal
+Beta Gamma Dirichlet Exponential Poisson StudentT: numpy.random, then tritongrad.tensor
+TransformedDistribution transforms constraints: operations on samples, and on log_prob
+MixtureSameFamily RelaxedBernoulli RelaxedOneHotCategorical: tritongrad.logsumexp,
+    tritongrad.rand""",
     "tritongrad.amp": """
 custom_fwd custom_bwd: tensor.to(tritongrad.bfloat16); nothing is cast by itself""",
     "tritongrad.cuda": """
