@@ -182,8 +182,9 @@ def check_class_weight(name: str, weight: Any, classes: int) -> None:
 def weighted(name: str, losses: Any, weights: Any, shape: tuple, reduction: str) -> Any:
     """The losses in a shape, their sum, or their mean with the rows' weights."""
     if reduction == "mean":
-        whole = reduce.sum(losses, dtype=weights.dtype)
-        return (whole / reduce.sum(weights)).to(losses.dtype)
+        if weights.dtype == losses.dtype:
+            return reduce.sum(losses) / reduce.sum(weights)
+        return (reduce.sum(losses, dtype=weights.dtype) / reduce.sum(weights)).to(losses.dtype)
     return reduced(name, losses.reshape(shape), reduction)
 
 
