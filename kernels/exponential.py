@@ -48,9 +48,15 @@ def exp(x):
         ALL: tl.constexpr = tl.PropagateNan.ALL
         inside = tl.minimum(tl.maximum(x, -105.0, propagate_nan=ALL), 89.5, propagate_nan=ALL)
         k, r = split_exponent(inside)
-        k = k.to(tl.int32)
-        half = k >> 1  # in two steps, so that denormal results are rounded once
-        return (1.0 + expm1_near_0(r)) * power_of_2(half) * power_of_2(k - half)
+        return exp_of_parts(k, r)
+
+
+@triton.jit
+def exp_of_parts(k, r):
+    """2 ** k exp(r) for |r| <= log(2) / 2"""
+    k = k.to(tl.int32)
+    half = k >> 1  # in two steps, so that denormal results are rounded once
+    return (1.0 + expm1_near_0(r)) * power_of_2(half) * power_of_2(k - half)
 
 
 @triton.jit

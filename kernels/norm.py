@@ -137,36 +137,57 @@ def weighted(x, weight, bias, col, cols, ACC: tl.constexpr, AFFINE: tl.constexpr
 
 
 @triton.jit
+def moments(
+    x, at, cols, n, inside,
+    ACC: tl.constexpr, ONE: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
+):  # fmt: skip
+    """(mean, variance) of every row, and its last tile: elements, mask, offsets; ONE: its only"""
+    value, mask, offset = fetch(x, at, 0, cols, 1, inside, ACC, COLS)
+    total = row_sum(value, mask)
+    error = tl.zeros([ROWS, 1], ACC)
+    if not ONE:
+        for start in range(COLS, cols, COLS):
+            value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
+            total, error = accumulate(total, error, row_sum(value, mask))
+    mean = divide(total + error, n)
+    if ONE:
+        total = row_sum((value - mean) * (value - mean), mask)
+    else:
+        total = tl.zeros([ROWS, 1], ACC)
+        error = tl.zeros([ROWS, 1], ACC)
+        for start in range(0, cols, COLS):
+            value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
+            total, error = accumulate(total, error, row_sum((value - mean) * (value - mean), mask))
+    return mean, divide(total + error, n), value, mask, offset
+
+
+@triton.jit
 def layer_norm_rows(
     out, means, scales, x, weight, bias, rows, cols, count, eps,
-    AFFINE: tl.constexpr, ACC: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
+    AFFINE: tl.constexpr, ACC: tl.constexpr, ONE: tl.constexpr,
+    ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
     """out[row, :] = (x - mean) scale weight + bias, with scale = 1 / sqrt(variance + eps)
 
     x is (rows, cols), contiguous; means and scales take one number a row; count is cols as a float.
+    ONE: a row fits a tile, and is read once.
     """
     row, inside, at = place(rows, 0, 0, cols, ROWS)
     n = tl.full([ROWS, 1], count, ACC)
-    total = tl.zeros([ROWS, 1], ACC)
-    error = tl.zeros([ROWS, 1], ACC)
-    for start in range(0, cols, COLS):
-        value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
-        total, error = accumulate(total, error, row_sum(value, mask))
-    mean = divide(total + error, n)
-    total = tl.zeros([ROWS, 1], ACC)
-    error = tl.zeros([ROWS, 1], ACC)
-    for start in range(0, cols, COLS):
-        value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
-        total, error = accumulate(total, error, row_sum((value - mean) * (value - mean), mask))
-    spread = sqrt(divide(total + error, n) + eps)
-    scale = divide(tl.full([ROWS, 1], 1, ACC), spread)
+    mean, variance, value, mask, offset = moments(x, at, cols, n, inside, ACC, ONE, ROWS, COLS)
+    scale = divide(tl.full([ROWS, 1], 1, ACC), sqrt(variance + eps))
     tl.store(means + row, mean, inside)
     tl.store(scales + row, scale, inside)
-    for start in range(0, cols, COLS):
-        value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
-        col = start + tl.arange(0, COLS)[None, :].to(tl.int64)
+    if ONE:
+        col = tl.arange(0, COLS)[None, :].to(tl.int64)
         result = weighted((value - mean) * scale, weight, bias, col, cols, ACC, AFFINE)
         tl.store(out + offset, convert(result, out.dtype.element_ty), mask)
+    else:
+        for start in range(0, cols, COLS):
+            value, mask, offset = fetch(x, at, start, cols, 1, inside, ACC, COLS)
+            col = start + tl.arange(0, COLS)[None, :].to(tl.int64)
+            result = weighted((value - mean) * scale, weight, bias, col, cols, ACC, AFFINE)
+            tl.store(out + offset, convert(result, out.dtype.element_ty), mask)
 
 
 @triton.jit
@@ -214,10 +235,10 @@ def layer_norm_backward_rows(
 
 @triton.jit
 def layer_norm_weight_tiles(
-    weight_parts, bias_parts, grad, x, means, scales, rows, cols,
+    parts, grad, x, means, scales, rows, cols,
     ACC: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # fmt: skip
-    """Sums over ROWS rows of grad y and of grad: (row tiles, cols) each, to be summed up further"""
+    """Sums over ROWS rows of grad times the normalised x: (row tiles, cols), for another sum"""
     program = tl.program_id(0).to(tl.int64)
     tiles = tl.cdiv(cols, COLS)
     part = program // tiles
@@ -229,6 +250,4 @@ def layer_norm_weight_tiles(
     mean = tl.load(means + row, row < rows, other=0)
     scale = tl.load(scales + row, row < rows, other=0)
     product = tl.where(mask, g * ((value - mean) * scale), 0).to(ACC)
-    to = part * cols + col
-    tl.store(weight_parts + to, tl.expand_dims(tl.reduce(product, 0, add), 0), col < cols)
-    tl.store(bias_parts + to, tl.expand_dims(tl.reduce(g, 0, add), 0), col < cols)
+    tl.store(parts + part * cols + col, tl.expand_dims(tl.reduce(product, 0, add), 0), col < cols)

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from .exponential import divide, exp, sigmoid
+from .exponential import LN2_HIGH, LN2_LOW, LOG2E, ROUNDING, divide, exp, exp_of_parts, sigmoid
 
 
 @triton.jit
@@ -90,12 +90,6 @@ def erf(x):
         return tl.erf(x)
     else:
         t = tl.abs(x)
-        s = x * x
-        near = -5.96761703e-4 * s + 4.99119423e-3
-        near = near * s - 2.67681349e-2
-        near = near * s + 1.12819925e-1
-        near = near * s - 3.76125336e-1
-        near = (near * s + 1.28379166e-1) * x + x
         far = tl.minimum(t, 4.0, propagate_nan=tl.PropagateNan.ALL)
         s = far * far
         r = (-1.72853470e-5 * far + 3.83197126e-4) * s
@@ -104,18 +98,32 @@ def erf(x):
         r = r * far - 6.34846687e-1
         r = r * far - 1.28717512e-1
         r = 1.0 - exp(r * far - far)
-        return tl.where(t > 0.927734375, tl.where(x < 0, -r, r), near)
+        return tl.where(t > 0.927734375, tl.where(x < 0, -r, r), erf_near_0(x))
+
+
+@triton.jit
+def erf_near_0(x):
+    """erf for |x| up to 0.93"""
+    s = x * x
+    p = -5.96761703e-4 * s + 4.99119423e-3
+    p = p * s - 2.67681349e-2
+    p = p * s + 1.12819925e-1
+    p = p * s - 3.76125336e-1
+    return (p * s + 1.28379166e-1) * x + x
 
 
 @triton.jit
 def normal_cdf(x):
     """Phi(x), also where it is small in float32: there (1 + erf) / 2 would have no digit left"""
-    half = (1 + erf(x * 0.7071067811865476)) * 0.5
     if x.dtype == tl.float64:
-        return half
+        return (1 + erf(x * 0.7071067811865476)) * 0.5
     else:
-        far = tl.where(x < -1, tl.where(x > -15, -x, 15.0), 1.0)
-        return tl.where(x < -1, normal_tail(far), half)
+        ALL: tl.constexpr = tl.PropagateNan.ALL
+        t = tl.abs(x)
+        far = tl.minimum(tl.maximum(t, 1.0, propagate_nan=ALL), 15.0, propagate_nan=ALL)
+        tail = normal_tail(far)
+        near = (1 + erf_near_0(x * 0.7071067811865476)) * 0.5
+        return tl.where(t > 1, tl.where(x < 0, tail, 1 - tail), near)
 
 
 @triton.jit
@@ -132,8 +140,11 @@ def normal_tail(x):
     p = p * t + 0.09678418
     p = p * t + 0.37409196
     p = (p * t + 1.00002368) * t - 1.26551223
-    near = floor(x * 16) * 0.0625  # its square is exact
-    return 0.5 * t * exp(p - 0.5 * (x - near) * (x + near)) * exp(-0.5 * near * near)
+    near = ((x * 16 + ROUNDING) - ROUNDING) * 0.0625  # its square is exact
+    high, low = -0.5 * near * near, p - 0.5 * (x - near) * (x + near)
+    k = ((high + low) * LOG2E + ROUNDING) - ROUNDING
+    r = (high - k * LN2_HIGH) + (low - k * LN2_LOW)  # the first difference is exact
+    return 0.5 * t * exp_of_parts(k, r)
 
 
 @triton.jit

@@ -71,14 +71,14 @@ def elementwise_strided() -> Iterator[Result]:
 
 def in_place() -> Iterator[Result]:
     x, y = far(N, I8, END), far(N, I8, END[::-1])
-    inplace.sub_scaled(x, y, 2)
+    inplace.scaled("sub_scaled", x, y, 2)
     yield end_of(x), END - 2 * END[::-1], 0
     inplace.fill(x, 5)
     yield end_of(x), np.full(700, 5), 0
     yield end_of(inplace.full((N,), np.array(3, I8), x.device)), np.full(700, 3), 0
     z = corner()
     want = host(z).T[-33:, -1:] * 3
-    inplace.add_scaled(z.T, z.T, 2)
+    inplace.scaled("add_scaled", z.T, z.T, 2)
     yield host(z).T[-33:, -1:], want, 0
 
 
@@ -133,9 +133,10 @@ def layer_norms() -> Iterator[Result]:
     scale = 1 / np.sqrt(w.var() + 1e-5)
     y, h = (w - w.mean()) * scale, LINE[::-1] * weight.numpy().astype(float)
     yield host(out)[-1], y * weight.numpy().astype(float), 4e-3
-    grads = nn.layer_norm_backward(g, x, means, scales, weight, 1)
-    yield host(grads[0])[-1], (h - h.mean() - y * (h * y).mean()) * scale, 4e-3
-    yield host(grads[1])[-1:], (LINE[::-1] * y)[-1:], 4e-3
+    back = nn.layer_norm_backward(g, x, means, scales, weight, 1)
+    by_weight = nn.layer_norm_weight_backward(g, x, means, scales, 1)
+    yield host(back)[-1], (h - h.mean() - y * (h * y).mean()) * scale, 4e-3
+    yield host(by_weight)[-1:], (LINE[::-1] * y)[-1:], 4e-3
 
 
 def cross_entropies() -> Iterator[Result]:

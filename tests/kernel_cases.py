@@ -200,7 +200,7 @@ def maps_of_layouts() -> Iterator[Result]:
     f = draw((2, 1, 5), FLOATS[0])
     yield maps.elementwise("sub", up(e), up(f)), e - f, 0
     x = up(a)
-    yield inplace.sub_scaled(x[1:], x[:-1], 0.5), a[1:] - a[:-1] * np.float32(0.5), 0
+    yield inplace.scaled("sub_scaled", x[1:], x[:-1], 0.5), a[1:] - a[:-1] * np.float32(0.5), 0
 
 
 def reductions(dtype: np.dtype) -> Iterator[Result]:

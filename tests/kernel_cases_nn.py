@@ -40,12 +40,12 @@ def layer_norms(dtype: np.dtype) -> Iterator[Result]:
             pair = (up(weight), up(bias)) if used else (None, None)
             out, means, scales = nn.layer_norm(up(x), 1, *pair, 1e-5)
             yield out, y * wide(weight) + wide(bias) if used else y, tol
-            grads = nn.layer_norm_backward(up(g), up(x), means, scales, pair[0], 1)
+            back = nn.layer_norm_backward(up(g), up(x), means, scales, pair[0], 1)
+            by_weight = nn.layer_norm_weight_backward(up(g), up(x), means, scales, 1)
             h = wide(g) * wide(weight) if used else wide(g)
             along = (h * y).mean(1, keepdims=True)
-            yield grads[0], (h - h.mean(1, keepdims=True) - y * along) * scale, tol
-            yield grads[1], (wide(g) * y).sum(0), tol * 10
-            yield grads[2], wide(g).sum(0), tol * 10
+            yield back, (h - h.mean(1, keepdims=True) - y * along) * scale, tol
+            yield by_weight, (wide(g) * y).sum(0), tol * 10
 
 
 def cross_entropies(dtype: np.dtype) -> Iterator[Result]:

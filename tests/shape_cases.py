@@ -170,7 +170,9 @@ def layer_norms(d: Draw) -> list:
     weight, bias = (d.plain((cols,), x.dtype) if d.chance(0.6) else None for _ in range(2))
     out, means, scales = nn.layer_norm(x, 1, weight, bias, 1e-5)
     g = d.array(x.shape, x.dtype)
-    return [out, means, scales, *nn.layer_norm_backward(g, x, means, scales, weight, 1)]
+    grad = nn.layer_norm_backward(g, x, means, scales, weight, 1)
+    by_weight = nn.layer_norm_weight_backward(g, x, means, scales, 1)
+    return [out, means, scales, grad, by_weight]
 
 
 def steps(d: Draw, count: int) -> list:

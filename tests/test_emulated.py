@@ -12,6 +12,7 @@ PLAYED = """
 import emulated
 emulated.install()
 import tritongrad as tg
+import tritongrad.nn.functional
 """
 ASK = """
 from bench.gpu import facts, probes
@@ -110,3 +111,24 @@ print((y.cpu().numpy() == flat[1:] + flat[:-1] * np.float32(0.5)).all())
 """
     )
     assert told == "True True\n" * 3 + f"1 {['softmax_rows'] * 4}\nTrue\n"
+
+
+def test_each_gradient_of_a_layer_norm_is_computed_once():
+    told = run(
+        PLAYED
+        + """
+a, g = (np.random.default_rng(i).standard_normal((5, 9)).astype("f4") for i in range(2))
+found = {}
+for device in ("cpu", "cuda"):
+    x = tg.tensor(a, device=device, requires_grad=True)
+    weight, bias = (tg.tensor(a[i], device=device, requires_grad=True) for i in range(2))
+    y = tg.nn.functional.layer_norm(x, (9,), weight, bias)
+    emulated.ran.clear()
+    y.backward(tg.tensor(g, device=device))
+    found[device] = [t.detach().cpu().numpy() for t in (y, x.grad, weight.grad, bias.grad)]
+print(sorted(name for name in emulated.ran if name != "reduce_tiles"))
+print([bool(np.allclose(*pair, rtol=1e-5, atol=1e-6)) for pair in zip(*found.values())])
+"""
+    )
+    kernels = ["layer_norm_backward_rows", "layer_norm_weight_tiles"]
+    assert told == f"{kernels}\n{[True] * 4}\n"

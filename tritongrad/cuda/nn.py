@@ -99,7 +99,8 @@ def layer_norm(
             norm.layer_norm_rows, (-(-rows // tile["ROWS"]),), out, means, scales, contiguous(x),
             0 if weight is None else contiguous(weight), 0 if bias is None else contiguous(bias),
             rows, cols, real(cols, acc), real(eps, acc),
-            AFFINE=(weight is not None) + 2 * (bias is not None), ACC=triton_type(acc), **tile,
+            AFFINE=(weight is not None) + 2 * (bias is not None), ACC=triton_type(acc),
+            ONE=tile["COLS"] >= cols, **tile,
         )  # fmt: skip
     return out, means, scales
 
@@ -107,31 +108,40 @@ def layer_norm(
 def layer_norm_backward(
     grad: DeviceArray, x: DeviceArray, means: DeviceArray, scales: DeviceArray,
     weight: DeviceArray | None, dims: int,
-) -> tuple[DeviceArray, DeviceArray, DeviceArray]:  # fmt: skip
-    """The gradients of layer_norm's input, weight and bias (the last two of the dims' shape)"""
+) -> DeviceArray:  # fmt: skip
+    """The gradient of layer_norm's input"""
     from tritongrad.kernels import norm
 
     rows, cols = rows_and_cols(x.shape, dims)
-    shape = x.shape[x.ndim - dims :]
     acc = wide_type(x.dtype)
     out = empty(x.shape, x.dtype, x.device)
-    parts = [empty((-(-rows // PART), cols), acc, x.device) for _ in range(2)]
     if out.size:
-        grad, x = contiguous(grad), contiguous(x)
         tile = wide_tile(x, cols)
         launch(
-            norm.layer_norm_backward_rows, (-(-rows // tile["ROWS"]),), out, grad, x, means,
-            scales, 0 if weight is None else contiguous(weight), rows, cols, real(cols, acc),
-            AFFINE=int(weight is not None), ACC=triton_type(acc), **tile,
+            norm.layer_norm_backward_rows, (-(-rows // tile["ROWS"]),), out, contiguous(grad),
+            contiguous(x), means, scales, 0 if weight is None else contiguous(weight), rows, cols,
+            real(cols, acc), AFFINE=int(weight is not None), ACC=triton_type(acc), **tile,
         )  # fmt: skip
+    return out
+
+
+def layer_norm_weight_backward(
+    grad: DeviceArray, x: DeviceArray, means: DeviceArray, scales: DeviceArray, dims: int
+) -> DeviceArray:
+    """The gradient of layer_norm's weight, of the shape of the last `dims` dims"""
+    from tritongrad.kernels import norm
+
+    rows, cols = rows_and_cols(x.shape, dims)
+    acc = wide_type(x.dtype)
+    parts = empty((-(-rows // PART), cols), acc, x.device)
+    if x.size:
         width = min(power_of_2(cols), 64)
-        grid = (parts[0].shape[0] * -(-cols // width),)
+        grid = (parts.shape[0] * -(-cols // width),)
         launch(
-            norm.layer_norm_weight_tiles, grid, *parts, grad, x, means, scales, rows, cols,
-            ACC=triton_type(acc), ROWS=PART, COLS=width,
+            norm.layer_norm_weight_tiles, grid, parts, contiguous(grad), contiguous(x), means,
+            scales, rows, cols, ACC=triton_type(acc), ROWS=PART, COLS=width,
         )  # fmt: skip
-    sums = [reduce_sum(part, (0,)).astype(x.dtype).reshape(shape) for part in parts]
-    return out, sums[0], sums[1]
+    return reduce_sum(parts, (0,), dtype=x.dtype).reshape(x.shape[x.ndim - dims :])
 
 
 def cross_entropy(

@@ -68,7 +68,7 @@ def _with_rows(input: Any, ndim: int, eps: float, mean: Any, rstd: Any) -> tuple
 
 @op(
     samples=[(Rand(x.shape), x, *rest) for x, *rest in PLAIN],
-    device=lambda grad, x, ndim, eps, mean, rstd: on_device("layer_norm_backward", pick=0)(
+    device=lambda grad, x, ndim, eps, mean, rstd: on_device("layer_norm_backward")(
         grad, x, mean, rstd, None, ndim
     ),
 )
@@ -87,9 +87,7 @@ layer_norm_backward.vjp(
 
 @op(
     samples=[(Rand(x.shape), x, *rest) for x, *rest in PLAIN],
-    device=lambda grad, x, ndim, eps, mean, rstd: on_device("layer_norm_backward", pick=1)(
-        grad, x, mean, rstd, None, ndim
-    ),
+    device=on_device("layer_norm_weight_backward", 0, 1, 4, 5, 2),
 )
 def layer_norm_weight_backward(grad: Tensor, input: Tensor, ndim, eps, mean=None, rstd=None):
     """The gradient of layer_norm by weight: the sum over rows of grad * y."""
@@ -144,8 +142,11 @@ def _first_order(g: Any) -> bool:
 def _layer_norm_input(g, input, weight, ndim, eps, mean, rstd):
     if weight is None:
         return layer_norm_backward(g, input, ndim, eps, mean, rstd)
-    if not _first_order(g):
+    if state.grad:
         return layer_norm_backward(g * weight, input, ndim, eps, mean, rstd)
+    if not _first_order(g):  # on devices one kernel takes the weight along
+        there = [t._array for t in (g, input, mean, rstd, weight)]
+        return wrap(quiet(on_device("layer_norm_backward"), *there, ndim))
     arrays = [t._array for t in (g, input, weight)]
     found = quiet(norm.layer_norm_gradients, *arrays, ndim, mean._array, rstd._array)
     _last_rows.keep(g, input, mean, found[1:])
