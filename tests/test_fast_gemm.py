@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 from test_fast import loaded, needs_numba, operands, without
 from test_gemm import SHAPES, needs_batches
 from test_gemm import operands as matrices
+from test_threads import run
 
 import tritongrad as tg
 from tritongrad.cpu import fast_gemm, fast_repeat, gemm, linalg
@@ -65,19 +64,12 @@ def test_threads_of_openblas_are_left_asleep(by_helpers, monkeypatch):
 def test_several_threads_of_the_caller_get_what_one_gets(by_helpers):
     pairs = [matrices(1, 200 + 50 * k, 300, 260) for k in range(3)]
     want = [linalg.multiply(*pair).tobytes() for pair in pairs]
-    wrong = []
 
     def work(k):
         for _ in range(30):
-            if linalg.multiply(*pairs[k]).tobytes() != want[k]:
-                wrong.append(k)
+            assert linalg.multiply(*pairs[k]).tobytes() == want[k]
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(3)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert wrong == []
+    run(3, work)
 
 
 def test_a_loop_that_differs_is_left_to_openblas(loaded, monkeypatch):
