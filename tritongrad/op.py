@@ -61,6 +61,7 @@ class Op:
         )
         self.formulas: dict[int, Callable] = {}
         self.differentiable: tuple[int, ...] = ()
+        self.joint: Callable | None = None  # gives the gradients of all of those at once
         self.node_name = "".join(w.title() for w in self.name.split("_")) + "Backward0"
         self.quick: list[Plan | None] = [None] * 8  # plans of trace_one and trace_two
         self.entry: Any = None  # the function that was declared, whose form the samples have
@@ -70,12 +71,17 @@ class Op:
         if REGISTRY.setdefault(self.name, self) is not self:
             raise ValueError(f"op: {self.name} is declared twice")
 
-    def vjp(self, **formulas: Callable) -> None:
-        """Add the formula of each argument: formula(g, *names of arguments or `result`)."""
-        for name, formula in formulas.items():
+    def vjp(self, joint: Callable | None = None, /, **formulas: Callable) -> None:
+        """Add the formula of each argument: formula(g, *names of arguments or `result`).
+
+        `joint` lists the gradients of all of them, and takes their place where all are wanted.
+        """
+        for formula in (*formulas.values(), *([joint] if joint else ())):
             for needed in formula_names(formula):
                 self.resolve(needed)
+        for name, formula in formulas.items():
             self.formulas[self.parameters.index(name)] = formula
+        self.joint = joint
         self.differentiable = tuple(sorted(self.formulas))
 
     @functools.cached_property

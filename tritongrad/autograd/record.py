@@ -38,17 +38,19 @@ class Plan:
     `formulas`   one for each edge: (formula, index into tensors + values or None, all indices or
                  None), so that the commonest formulas, of at most one value, are called directly
     `pattern`    a number for the commonest choices of what to save, else 4
+    `listed`     whether the one formula gives a list of gradients
     `kernels`    the same as `formulas` for arrays (see on_arrays), None if that cannot be
     """
 
-    __slots__ = ("formulas", "kernels", "op", "pattern", "tensors", "values", "variadic", "wanted")
+    __slots__ = ("formulas", "kernels", "listed", "op", "pattern", "tensors", "values", "wanted")
 
     def __init__(self, op: Any, wanted: tuple, is_tensor: tuple) -> None:
         self.op = op
-        self.variadic = op.variadic
+        joint = op.joint if wanted == op.differentiable else None
+        self.listed = op.variadic or joint is not None
         names: list[tuple[int, str]] = []
         calls = []
-        for formula in [op.formulas[position] for position in wanted]:
+        for formula in [joint] if joint else [op.formulas[position] for position in wanted]:
             calls.append((formula, [op.resolve(n) for n in formula_names(formula)]))
             names += [n for n in calls[-1][1] if n not in names]
         tensors = [n for n in names if n[1] == "value" and (n[0] == RESULT or is_tensor[n[0]])]
@@ -140,7 +142,7 @@ class OpNode(Node):
                 grads.append(formula(g))
             else:
                 grads.append(formula(g, *[values[i] for i in used]))
-        return list(grads[0]) if plan.variadic else grads
+        return list(grads[0]) if plan.listed else grads
 
     def of_arrays(self, g: Any, kernels: list) -> list | None:
         """The gradients by NumPy alone; None if that is not all there is to it."""

@@ -14,8 +14,9 @@ import numpy as np
 from tritongrad.windows import Pair, geometry, pair
 
 from . import conv_pixels
-from .conv_pixels import CHANNELS, Job, share, wide_dtype
+from .conv_pixels import share
 from .linalg import parts_of, product
+from .patches import CHANNELS, Job, wide_dtype
 from .pool import empty
 
 BLOCK = 1 << 18  # elements of patches made at a time: with their products they stay in L2
@@ -229,12 +230,9 @@ def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
     plan = plan_of("conv2d", tuple(x_shape), w.shape, stride, padding, dilation, groups)
     if not plan.flop:
         return np.zeros(x_shape, g.dtype)
-    reach = [d * (k - 1) - p for d, k, p in zip(
-        pair(dilation), w.shape[2:], plan.spread.padding, strict=True)]  # fmt: skip
-    if plan.spread.stride == (1, 1) and min(reach) >= 0:
-        turned = w.reshape(groups, plan.filters, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
-        turned = turned.reshape(x_shape[1], plan.filters, *w.shape[2:])
-        return conv2d(g, turned, 1, pair(reach), dilation, groups)
+    reach = turning(plan, w, pair(dilation))
+    if reach is not None:
+        return conv2d(g, turned(w, groups), 1, reach, dilation, groups)
     out = empty(x_shape, g.dtype)
     weight = np.ascontiguousarray(by_taps(w, groups).mT)
     batches = -(-x_shape[0] // plan.images)
@@ -255,6 +253,34 @@ def conv2d_grad_input(g, w, x_shape, stride=1, padding=0, dilation=1, groups=1):
 
     share(work, batches, plan.flop)
     return out
+
+
+def conv2d_gradients(g, x, w, stride=1, padding=0, dilation=1, groups=1):
+    """The gradients of conv2d's input and weight, shared among threads as one piece of work."""
+    plan = plan_of("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    reach = turning(plan, w, pair(dilation))
+    if reach is None or groups > 1 or len(w) < CHANNELS or not plan.flop:
+        steps = stride, padding, dilation, groups
+        return conv2d_grad_input(g, w, x.shape, *steps), conv2d_grad_weight(g, x, w.shape, *steps)
+    one, dilation = (1, 1), pair(dilation)
+    of_input = conv_pixels.Forward(g, turned(w, 1), one, reach, dilation)
+    of_weight = conv_pixels.Weight(g, x, w.shape, one, pair(padding), dilation)
+    return conv_pixels.both_gradients(of_input, of_weight)
+
+
+def turning(plan: Plan, w: np.ndarray, dilation: Pair) -> Pair | None:
+    """The padding with which g, convolved with the kernel turned round, is the gradient of the
+    input; None where that is not so simple."""
+    reach = [
+        d * (k - 1) - p for d, k, p in zip(dilation, w.shape[2:], plan.spread.padding, strict=True)
+    ]
+    return pair(reach) if plan.spread.stride == (1, 1) and min(reach) >= 0 else None
+
+
+def turned(w: np.ndarray, groups: int) -> np.ndarray:
+    """The kernel turned round, its filters and channels exchanged."""
+    whole = w.reshape(groups, len(w) // groups, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
+    return whole.reshape(-1, len(w) // groups, *w.shape[2:])
 
 
 def multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from tritongrad.autograd.modes import quiet, state
+from tritongrad.autograd.variable import wrap
+from tritongrad.cpu.conv import conv2d_gradients
 from tritongrad.front import front
 from tritongrad.op import op
 from tritongrad.samples import Rand
@@ -83,7 +88,20 @@ def conv2d_grad_weight(grad: Tensor, input: Tensor, shape, stride, padding, dila
     return grad, input, shape, *steps
 
 
+def _both(g, input, weight, stride, padding, dilation, groups):
+    """The gradients of input and weight; without a record as one piece of work on the CPU."""
+    steps = stride, padding, dilation, groups
+    if type(g._array) is np.ndarray and not state.grad:
+        arrays = [t._array for t in (g, input, weight)]
+        return [wrap(array) for array in quiet(conv2d_gradients, *arrays, *steps)]
+    return [
+        conv2d_grad_input(g, weight, tuple(input.shape), *steps),
+        conv2d_grad_weight(g, input, tuple(weight.shape), *steps),
+    ]
+
+
 conv2d.vjp(
+    _both,
     input=lambda g, weight, input_shape, stride, padding, dilation, groups: conv2d_grad_input(
         g, weight, input_shape, stride, padding, dilation, groups
     ),
