@@ -9,7 +9,7 @@ import tritongrad as tg
 from tritongrad.cpu import conv as cpu
 from tritongrad.cpu import pooling
 from tritongrad.ops.conv import conv2d_grad_input, conv2d_grad_weight
-from tritongrad.windows import pair
+from tritongrad.windows import pair, pool_geometry
 
 pytest.importorskip("triton", reason="the interpreter comes with Triton")
 
@@ -157,6 +157,20 @@ def test_an_empty_batch_gives_empty_results_and_a_zero_weight_gradient():
     assert not cpu.conv2d_grad_weight(g, x, w.shape).any()
     assert not cuda.conv2d_grad_weight(up(g), up(x), w.shape).numpy().any()
     assert cuda.conv2d_grad_input(up(g), up(w), x.shape).shape == x.shape
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64], ids=str)
+@pytest.mark.parametrize("kernel", [1, 2, (3, 1), (1, 3), (2, 3)], ids=str)
+def test_taps_of_windows_that_fill_the_lines_are_those_of_any(kernel, dtype):
+    x = (normal((4, 6, 12)) * 100).astype(dtype)
+    windows = pool_geometry("max_pool2d", x.shape, kernel, (2, 3), 0, 1, False)
+    size, kernel, stride, _, dilation = windows
+    got = pooling.taken(x, windows, (4, *size))
+    for a, (_, _, rows, cols) in zip(
+        got, pooling.taps(kernel, size, stride, dilation), strict=True
+    ):
+        assert np.array_equal(a, x[:, rows, cols])
+        assert a.dtype == dtype
 
 
 POOLS = [

@@ -1,5 +1,6 @@
 """Pooling of images (batch, channels, height, width) on NumPy: strided slices, one for each tap."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -75,10 +76,7 @@ def _largest(x: np.ndarray, windows: Windows, out: np.ndarray, tap: np.ndarray) 
     size, kernel, stride, padding, dilation = windows
     least = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
     whole = padded(x, size, kernel, stride, padding, dilation, least)
-    values = [  # copies: what follows goes fast through contiguous memory
-        np.ascontiguousarray(whole[..., rows, cols])
-        for _, _, rows, cols in taps(kernel, size, stride, dilation)
-    ]
+    values = taken(whole, windows, out.shape)
     np.maximum(values[0], values[-1], out=out)
     for value in values[1:-1]:
         np.maximum(out, value, out=out)
@@ -91,15 +89,47 @@ def _largest(x: np.ndarray, windows: Windows, out: np.ndarray, tap: np.ndarray) 
         tap[...] = first_largest(values, inside_of(x, windows))
 
 
+def taken(whole: np.ndarray, windows: Windows, shape: tuple) -> list[np.ndarray]:
+    """For each tap what the windows meet there: copies, since short rows take NumPy long."""
+    size, kernel, stride, _, dilation = windows
+    width = whole.shape[2]
+    reach = (kernel[1] - 1) * dilation[1]
+    if not whole.flags.c_contiguous or width != size[1] * stride[1] or reach >= stride[1]:
+        places = taps(kernel, size, stride, dilation)
+        return [np.ascontiguousarray(whole[..., rows, cols]) for _, _, rows, cols in places]
+    line = np.dtype((np.void, width * whole.itemsize))  # a line's pixels as one element
+    lines = whole.view(line)[..., 0]
+    values = []
+    for _, s, rows, _ in taps(kernel, size, stride, dilation):
+        if s == 0:
+            flat = np.ascontiguousarray(lines[:, rows]).reshape(-1).view(whole.dtype)
+        values.append(np.ascontiguousarray(flat[s * dilation[1] :: stride[1]]).reshape(shape))
+    return values
+
+
 def max_pool2d_with_indices(x, kernel, stride=None, padding=0, dilation=1, ceil_mode=False):
     """The largest element of each window and its position in the plane."""
     out, tap = max_pool2d_choice(x, kernel, stride, padding, dilation, ceil_mode)
     windows = pool_geometry("max_pool2d", x.shape, kernel, stride, padding, dilation, ceil_mode)
+    starts, steps = positions(windows, x.shape[-2:])
+    return out, steps[tap] + starts
+
+
+def positions(windows: Windows, shape: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Where in a plane each window begins, and how far from there its taps are."""
     size, kernel, stride, padding, dilation = windows
     top, left = (np.arange(n) * s - p for n, s, p in zip(size, stride, padding, strict=True))
-    steps = np.arange(kernel[0])[:, None] * (dilation[0] * x.shape[-1])
+    steps = np.arange(kernel[0])[:, None] * (dilation[0] * shape[1])
     steps = (steps + np.arange(kernel[1]) * dilation[1]).reshape(-1)
-    return out, steps[tap] + (top[:, None] * x.shape[-1] + left)
+    return top[:, None] * shape[1] + left, steps
+
+
+@functools.lru_cache(maxsize=8)
+def flat_positions(windows: Windows, shape: tuple, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same for so many planes, one after the other."""
+    starts, steps = positions(windows, shape)
+    planes = np.arange(count)[:, None, None] * math.prod(shape)
+    return (planes + starts).reshape(-1), steps
 
 
 def inside_of(x, windows: Windows):
@@ -134,13 +164,15 @@ def max_pool2d_backward(
     def work(start: int, stop: int) -> None:
         inside = out[start:stop]
         inside.fill(0)
+        if apart:  # no element is in two windows
+            starts, steps = flat_positions(windows, inside.shape[1:], len(inside))
+            chosen = steps.take(at[start:stop].reshape(-1))
+            np.add(chosen, starts, out=chosen)
+            inside.reshape(-1)[chosen] = grads[start:stop].reshape(-1)
+            return
         whole = padded(inside.astype(sum_dtype, copy=False), *windows, 0)
         for t, (_, _, rows, cols) in enumerate(taps(kernel, size, stride, dilation)):
-            share = select(at[start:stop] == t, wide(grads[start:stop]))
-            if apart:  # no element is in two windows
-                whole[..., rows, cols] = share
-            else:
-                whole[..., rows, cols] += share
+            whole[..., rows, cols] += select(at[start:stop] == t, wide(grads[start:stop]))
         if whole is not inside:
             inside[...] = whole[..., top : top + x_shape[-2], left : left + x_shape[-1]]
 
