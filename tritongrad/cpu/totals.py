@@ -195,13 +195,17 @@ def column_parts(parts: Array, x: Array, half: int) -> None:
     tasks, most = _tiles(outer, half, inner)
 
     def work(tasks: Sequence[tuple]) -> None:
-        widen = Widen(most, paired)
+        memory = empty((most,), FLOAT32 if paired else FLOAT64)
         for o, i, j, columns in tasks:
             block = x[o, i:j, columns]
-            wide = widen(block, x[o, half + i : half + j, columns] if paired else None)
+            near = memory[: block.size].reshape(block.shape)
+            if paired:  # NumPy widens the sums on its way from row to row
+                np.add(block, x[o, half + i : half + j, columns], out=near)
+            else:
+                np.copyto(near, block)
             into = parts[o, i // GROUP : -(-j // GROUP), columns]
             shape = (*into.shape[:2], min(j - i, GROUP), into.shape[2])
-            add(wide.reshape(shape), 2, None, into)
+            add(near.reshape(shape), 2, FLOAT64, into)
 
     share(x.size, tasks, work)
 
