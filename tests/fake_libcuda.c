@@ -119,6 +119,7 @@ X R cuFuncSetAttribute(Kernel *f, int a, int v) { if (a > 15) return INVALID; if
 X R cuFuncSetCacheConfig(void *f, int c) { return OK; }
 
 // ---- streams, events, graphs
+static __thread void *current;  // context of this thread
 typedef struct Graph { int nodes; } Graph;
 typedef struct { Graph *graph; int id; } Stream;
 static int streams, capturing;
@@ -142,10 +143,10 @@ X R cuGraphDestroy(Graph *g) { return OK; }
 X R cuGraphExecDestroy(Graph *g) { note("GraphExecDestroy\n"); return OK; }
 X R cuEventCreate(void **e, U f) { static long n; *e = (void *)(++n); return OK; }
 X R cuEventRecord(void *e, Stream *s) { note("EventRecord %ld %d\n", (long)e, id(s)); return OK; }
-X R cuEventQuery(void *e) { return OK; }
+X R cuEventQuery(void *e) { return current ? OK : BADCTX; }
 X R cuEventSynchronize(void *e) { note("EventSynchronize %ld\n", (long)e); return OK; }
 X R cuEventDestroy_v2(void *e) { return OK; }
-X R cuEventElapsedTime(float *t, void *a, void *b) { *t = 0.25f * ((long)b - (long)a); return OK; }
+X R cuEventElapsedTime(float *t, void *a, void *b) { if (!current) return BADCTX; *t = 0.25f * ((long)b - (long)a); return OK; }
 X R cuEventElapsedTime_v2(float *t, void *a, void *b) { return cuEventElapsedTime(t, a, b); }
 X R cuStreamWaitEvent(Stream *s, void *e, U f) { note("StreamWaitEvent %d %ld\n", id(s), (long)e); return OK; }
 
@@ -187,7 +188,6 @@ X R cuLaunchKernelEx(const Config *c, Kernel *f, void **params, void **extra) {
 }
 
 // ---- devices and contexts
-static __thread void *current;
 static int initialised;
 X R cuInit(U f) { int r = env("FAKECUDA_INIT", devices() ? OK : NODEV); initialised = !r; return r; }
 X R cuDriverGetVersion(int *v) { *v = 13000; return OK; }

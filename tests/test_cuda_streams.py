@@ -217,3 +217,26 @@ def test_a_device_is_chosen_for_a_block_and_the_one_before_comes_back():
         "device: expected 'cuda' or 'cuda:<number>', got 'cpu' (0, 0) 0",
         "device: expected a device of CUDA, got device(type='cpu') (0, 0) 0",
     ]
+
+
+def test_an_event_is_asked_in_a_thread_that_has_no_context_yet():
+    told = run(
+        """
+        import threading
+        import tritongrad as tg
+        start, end = (tg.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record(), end.record()
+
+        def asked(*how):
+            try:
+                print(how[0](*how[1:]))
+            except tg.cuda.CudaError as error:
+                print(error)
+
+        for how in ((start.query,), (start.elapsed_time, end)):
+            thread = threading.Thread(target=asked, args=how)
+            thread.start()
+            thread.join()
+        """
+    )
+    assert told == "True\n0.25\n"

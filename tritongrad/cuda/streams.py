@@ -168,8 +168,9 @@ class Event:
 
     def query(self) -> bool:
         """Whether the event has been reached."""
-        if self.handle is None:
+        if self.handle is None or self.device is None:
             return True
+        self.device.ready()
         (code,) = cu.cuEventQuery(self.handle)
         if code == cu.CUresult.CUDA_ERROR_NOT_READY:
             return False
@@ -181,8 +182,9 @@ class Event:
         for event in (self, end_event):
             if not event.enable_timing:
                 raise ValueError("elapsed_time: make both events with Event(enable_timing=True)")
-            if event.handle is None:
+            if event.handle is None or event.device is None:
                 raise ValueError("elapsed_time: record both events first")
+            event.device.ready()
         result = cu.cuEventElapsedTime(self.handle, end_event.handle)
         return check(result, "cuEventElapsedTime", "both events must have been reached")
 
