@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -23,11 +24,15 @@ def rows(parts: Array, x: Array, half: int) -> bool:
 
 
 def _rows(loop: int, parts: Array, x: Array, half: int) -> None:
+    words = _row_words(x.shape[1], half, parts.shape[1])
+    fast.team.run(loop, parts, x, words, each=max(x.size // parts.size // QUICK, 1))
+
+
+@functools.lru_cache(maxsize=256)
+def _row_words(n: int, half: int, pieces: int) -> Array:
     from .totals import PIECE
 
-    n, pieces = x.shape[1], parts.shape[1]
-    words = np.array((n, half, PIECE, half if half < n else 0, pieces, LEAF), INT64)
-    fast.team.run(loop, parts, x, words, each=max(x.size // parts.size // QUICK, 1))
+    return np.array((n, half, PIECE, half if half < n else 0, pieces, LEAF), INT64)
 
 
 def columns(parts: Array, x: Array, half: int) -> bool:
@@ -36,14 +41,19 @@ def columns(parts: Array, x: Array, half: int) -> bool:
 
 
 def _columns(loop: int, parts: Array, x: Array, half: int) -> None:
-    from .totals import GROUP
-
     (_, n, inner), groups = x.shape, parts.shape[1]
     strips = -(-inner // STRIP)
-    gap = half * inner if half < n else 0
-    words = np.array((n, half, GROUP, gap, groups, inner, STRIP, strips), INT64)
     count = parts.size // inner * strips
+    words = _column_words(n, half, inner, groups, strips)
     fast.team.run(loop, parts, x, words, n=count, each=max(x.size // count // QUICK, 1))
+
+
+@functools.lru_cache(maxsize=256)
+def _column_words(n: int, half: int, inner: int, groups: int, strips: int) -> Array:
+    from .totals import GROUP
+
+    gap = half * inner if half < n else 0
+    return np.array((n, half, GROUP, gap, groups, inner, STRIP, strips), INT64)
 
 
 LOOPS: dict[str, Callable] = {"rows": _rows, "columns": _columns}
