@@ -21,6 +21,7 @@ import numpy as np
 from tritongrad.dtype import FLOAT32
 
 from . import fast_gemm
+from .address import address
 from .blas import alone, blas
 from .pool import empty
 from .team import Team, get_num_threads, team
@@ -161,7 +162,7 @@ def by_numpy(input: Array, other: Array, out: Array, steps: Steps) -> None:
 def by_blas(input: Array, other: Array, out: Array, steps: Steps) -> None:
     """Do the pieces, those of a step at the same time if OpenBLAS has more than one thread."""
     strides = input.strides, other.strides, out.strides
-    addresses = [x.ctypes.data for x in (input, other, out)]
+    addresses = address(input), address(other), address(out)
     for number, step in enumerate(steps):
         arguments = prepared(step, strides, out.itemsize, number > 0)
         blas.batches[out.dtype](*arguments(*addresses))

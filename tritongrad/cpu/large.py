@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import fast, fast_repeat
+from .address import address
 from .blas import blas
 from .pool import empty
 from .scratch import little_room
@@ -202,5 +203,5 @@ def _added(sign: float, target: np.ndarray, other: np.ndarray) -> bool:
     axpy = blas.axpys.get(target.dtype) if target.size >= AXPY and blas.awake() else None
     if axpy is None or not other.ndim or _common_shape((target, other)) is None:
         return False
-    axpy(target.size, sign, other.ctypes.data, 1, target.ctypes.data, 1)
+    axpy(target.size, sign, address(other), 1, address(target), 1)
     return True

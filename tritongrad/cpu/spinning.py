@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .address import HEAD, SEEN
 from .compiled import cached, numba
 from .team import get_num_threads
 
@@ -43,7 +44,6 @@ RESTING, LOOKING, FINISHED, BLOCKS = LEAVE // 8, AWAKE // 8, DONE // 8, JOB // 8
 FIELD = 20
 MOST = (1 << FIELD) - 1  # blocks of a job
 WAIT = 20_000  # looks at the last blocks of helpers before the caller lets other threads run
-DATA = object.__basicsize__  # where an array keeps the address of its memory
 
 
 @intrinsic
@@ -142,10 +142,10 @@ def post(box, loop, out, a, b, c, n, size, shared):
 
     Arrays are given by the addresses of their objects, 0 for none.
     """
-    out = load(out + DATA)
-    a = load(a + DATA) if a else 0
-    b = load(b + DATA) if b else 0
-    c = load(c + DATA) if c else 0
+    out = load(out + HEAD)
+    a = load(a + HEAD) if a else 0
+    b = load(b + HEAD) if b else 0
+    c = load(c + HEAD) if c else 0
     if not shared:
         call(loop, out, a, b, c, 0, n)
         return 0
@@ -279,7 +279,4 @@ class Team:
 
 def usable() -> bool:
     """Whether numba compiles here, and arrays lie in memory as `post` takes for granted."""
-    probe = np.zeros(1)
-    address = ctypes.c_void_p.from_address(id(probe) + DATA).value
-    wide = ctypes.sizeof(ctypes.c_void_p) == 8
-    return wide and not numba.config.DISABLE_JIT and address == probe.ctypes.data
+    return SEEN and ctypes.sizeof(ctypes.c_void_p) == 8 and not numba.config.DISABLE_JIT
