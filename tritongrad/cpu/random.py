@@ -7,11 +7,16 @@ IEEE + - * / sqrt turn bits into numbers, which is why every device agrees to th
 """
 
 import math
+import sys
 
 import numpy as np
 
-M0, M1 = 0xD2511F53, 0xCD9E8D57
-W0, W1 = 0x9E3779B9, 0xBB67AE85
+from .scratch import scratch
+
+UINT64 = np.dtype(np.uint64)
+LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+FACTORS = np.array([[0xD2511F53], [0xCD9E8D57]], UINT64)
+WEYL = np.array([[0x9E3779B9], [0xBB67AE85]], UINT64)  # added to the key from round to round
 ROUNDS = 10
 CHUNK = 12_000  # counters a pass; its working set stays in the second-level cache
 APART = 8  # words between rows, lest those of 2 ** k words compete for the same lines of the cache
@@ -68,32 +73,48 @@ def used(kind, n, dtype=np.float32):
 
 def philox(counters, seed):
     """Ten rounds of Philox4x32: (4, n) counter words and a 64-bit key to (4, n) random words."""
-    count = len(counters[0])
-    even, odd, product = np.empty((3, 2, count + APART), np.uint64)[..., :count]
-    even[...], odd[...] = counters[0::2], counters[1::2]
-    factor = np.array([[M0], [M1]], np.uint64)
-    low = np.uint64(0xFFFFFFFF)
-    half = np.uint64(32)
-    key0, key1 = seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF
-    for _ in range(ROUNDS):
-        np.multiply(even, factor, out=product)
-        np.right_shift(product[::-1], half, out=even)
-        np.bitwise_xor(even, odd, out=even)
-        np.bitwise_xor(even, np.array([[key0], [key1]], np.uint64), out=even)
-        np.bitwise_and(product[::-1], low, out=odd)
-        key0, key1 = key0 + W0 & 0xFFFFFFFF, key1 + W1 & 0xFFFFFFFF
-    return np.stack([even[0], odd[0], even[1], odd[1]])
+    even, odd = rounds(counters, seed)
+    return np.stack([even[0], odd[0] & LOW, even[1], odd[1] & LOW])
+
+
+def rounds(counters, seed):
+    """The same as (2, n) words 0 and 2, and words 1 and 3 in the lower halves of other numbers.
+
+    Both are memory of this thread's that is used again. Products have 64 bits: their lower halves
+    are read where they lie, instead of in a pass that clears the upper ones.
+    """
+    n = len(counters[0])
+    even, *products = scratch.take(6 * (n + APART), UINT64).reshape(3, 2, n + APART)[..., :n]
+    even[...], products[1][...] = counters[0::2], counters[1::2]
+    into, (odd, _) = halves(even)[0], halves(products[1])
+    key = np.array([[seed & 0xFFFFFFFF], [seed >> 32 & 0xFFFFFFFF]], UINT64)
+    for k in range(ROUNDS):
+        product = products[k % 2]
+        lower, upper = halves(product[::-1])
+        np.multiply(even, FACTORS, out=product)
+        np.bitwise_xor(upper, odd, out=into)
+        np.bitwise_xor(even, key + k * WEYL & LOW, out=even)
+        odd = lower
+    return even, products[(ROUNDS - 1) % 2][::-1]
+
+
+def halves(x):
+    """The lower and the upper 32 bits of each number, where they lie."""
+    parts = x.view(np.uint32)
+    first, second = parts[..., 0::2], parts[..., 1::2]
+    return (first, second) if sys.byteorder == "little" else (second, first)
 
 
 def words32(seed, start, count):
     """The 32-bit lanes of `count` counters from `start` on, in order."""
-    index = np.arange(count, dtype=np.uint64) + np.uint64(start & 0xFFFFFFFFFFFFFFFF)
-    counters = np.zeros((4, count), np.uint64)
-    np.bitwise_and(index, np.uint64(0xFFFFFFFF), out=counters[0])
-    np.right_shift(index, np.uint64(32), out=counters[1])
-    lanes = np.empty((count, 4), np.uint32)
-    lanes.T[...] = philox(counters, seed)
-    return lanes.reshape(-1)
+    index = np.arange(count, dtype=UINT64) + np.uint64(start & 0xFFFFFFFFFFFFFFFF)
+    zero = np.zeros_like(index)
+    even, odd = rounds([index & LOW, index >> HALF, zero, zero], seed)
+    first, second = (even, odd) if sys.byteorder == "little" else (odd & LOW, even)
+    np.left_shift(second, HALF, out=second)
+    lanes = np.empty((count, 2), UINT64)
+    np.bitwise_or(first, second, out=lanes.T)  # two words that are neighbours
+    return lanes.reshape(-1).view(np.uint32)
 
 
 def words64(seed, start, count):
@@ -221,8 +242,11 @@ def high_product(word, width):
 
 def bernoulli_mask(p, shape, seed, offset, device=None):
     """True with probability p, from 32 bits an element."""
-    bound = np.uint64(threshold(p))
-    return draw(shape, bool, seed, offset, lambda w: w < bound, False)
+    bound = threshold(p)
+    if bound >> 32:  # 1, and no word of 32 bits
+        return np.ones(shape, bool)
+    word = np.uint32(bound)
+    return draw(shape, bool, seed, offset, lambda w: w < word, False)
 
 
 def threshold(p):
