@@ -263,6 +263,6 @@ def test_errors_say_what_is_wrong(call, error, text):
 
 
 def test_a_module_that_is_left_out_names_the_nearest():
-    with pytest.raises(AttributeError, match="nearest there is: tritongrad.nn.Conv2d"):
+    with pytest.raises(AttributeError, match=r"nearest there is: tritongrad\.nn\.Conv2d"):
         _ = nn.Conv3d
     assert not hasattr(nn, "Conv3d") and not hasattr(nn, "Foo")
