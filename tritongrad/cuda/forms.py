@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ class Form:
     """
 
     __slots__ = (
-        "device", "dtype", "mixed", "nbytes", "number", "same", "shape", "size", "strides",
+        "__weakref__", "device", "dtype", "mixed", "nbytes", "number", "same", "shape", "size",
+        "strides",
     )  # fmt: skip
 
     def __init__(self, device: Device | None, shape: Shape, strides: Shape, dtype: np.dtype):
@@ -37,7 +39,10 @@ class Form:
         self.same: dict[Any, Callable | None] = {}
         self.number: dict[Any, Callable | None] = {}
         self.mixed: dict[tuple, Callable | None] = {}
+        _every.add(self)
 
+
+_every: weakref.WeakSet[Form] = weakref.WeakSet()  # arrays may outlive what _forms remembers
 
 # Stands for the form of an array that nobody has asked for. It never gets a plan.
 UNKNOWN = Form(None, (), (), np.dtype(bool))
@@ -48,7 +53,7 @@ _fresh: dict[tuple, Form] = {}  # the same ones, of C-ordered arrays, by what em
 
 def forget() -> None:
     """Drop every plan: what they were made from has changed."""
-    for form in _forms.values():
+    for form in list(_every):
         for table in (form.same, form.number, form.mixed):
             table.clear()
     _fresh.clear()

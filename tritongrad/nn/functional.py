@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tritongrad.absent import names_the_nearest
+from tritongrad import absent
 from tritongrad.create import tensor as _tensor
 from tritongrad.front import of_tensors as _of_tensors
 from tritongrad.nn.criteria import binary_cross_entropy as binary_cross_entropy
@@ -195,4 +195,4 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
 
 
 if not TYPE_CHECKING:
-    __getattr__ = names_the_nearest(__name__)
+    __getattr__ = absent.names_the_nearest(__name__)

@@ -258,7 +258,7 @@ NORMS = [(Rand((3, 4)), p, (0, 1), False) for p in (2.0, 1.0, 3.0, math.inf, 0.0
 @op(samples=[*NORMS, (Rand((2, 3, 4)), 2.0, 1, True), (Rand((0, 3)), 2.0, 0, False)])
 def norm(input: Tensor, p, dim, keepdim):
     """(sum |x| ** p) ** (1 / p) over dims; the largest or smallest |x| for p = inf or -inf."""
-    pick = nonempty_dims if math.isinf(p) and p < 0 else dims_of
+    pick = nonempty_dims if math.isinf(p) else dims_of
     return floating("norm", input), float(p), pick("norm", input, dim), keepdim
 
 
