@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .compiled import cached, numba
+from .gemm import ROW_MAJOR
 from .spinning import I64, NOTHING, WORD, intrinsic, ir, load, store
 
 # Words of a table: what all pieces have in common, then a row for each piece.
@@ -14,7 +15,6 @@ FUNCTION, STEPS, HEAD, ROW = 0, 1, 8, 24
 A, B, C, SIZES = 6, 8, 11, 13
 OFFSETS = 14
 I32 = ir.IntType(32)
-ROW_MAJOR = 101
 
 
 @intrinsic

@@ -152,8 +152,6 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
     shape = np.broadcast_shapes(*[a.shape for a in arrays])
     first = kernel(*[a[tuple([slice(0, 1)] * a.ndim)] for a in arrays])
     out = empty(shape, first.dtype)
-    if fast_repeat.run(kernel, arrays, out):
-        return out
     whole = [a.ndim == len(shape) and a.shape[0] == shape[0] for a in arrays]
 
     def work(i: int, j: int) -> None:
@@ -162,7 +160,7 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
 
     if shape[0] < 2 or not pays(out.size):
         repeat(kernel, arrays, out)
-    else:
+    elif not fast_repeat.run(kernel, arrays, out):
         team().run(work, cuts(shape[0], 1), light=True)
     return out
 
@@ -180,14 +178,16 @@ def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:
 
     Or by threads of OpenBLAS's while they are awake: what each wrote of a product is in its cache.
     """
-    apart = other is not target and not np.may_share_memory(target, other)
-    if apart and fast.run(kernel, (target, other), inplace=True) is not None:
-        return
-    if apart and kernel in SIGNS and _added(SIGNS[kernel], target, other):
-        return
-    apart = apart or other is target
-    if not pays(target.size) or not apart or _common_shape((target, other)) is None:
-        repeat(kernel, (target, other), target)  # where they overlap, NumPy takes a copy
+    if other is not target:
+        if np.may_share_memory(target, other):
+            repeat(kernel, (target, other), target)  # NumPy takes a copy
+            return
+        if fast.run(kernel, (target, other), inplace=True) is not None:
+            return
+        if kernel in SIGNS and _added(SIGNS[kernel], target, other):
+            return
+    if not pays(target.size) or _common_shape((target, other)) is None:
+        repeat(kernel, (target, other), target)
         return
     a = target.reshape(-1)
     b = other.reshape(-1) if other.ndim else other

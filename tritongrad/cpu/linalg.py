@@ -111,17 +111,17 @@ def product(input, other, out, count):
     step = input.shape[-1] // count
     if count > 3 and count * out.size <= FEW:
         return add_parts(input, other, out, count, step)
-    return one_by_one(into, input, other, out, step)
+    return one_by_one(input, other, out, step)
 
 
-def one_by_one(kernel, input, other, out, step):
-    """out = input other, by kernel(a, b, out) of so many columns of input at a time."""
-    kernel(input[..., :step], other[..., :step, :], out)
+def one_by_one(input, other, out, step):
+    """out = input other, so many columns of input at a time."""
+    into(input[..., :step], other[..., :step, :], out)
     inner = input.shape[-1]
     more = empty(out.shape, out.dtype) if step < inner else out
     for start in range(step, inner, step):
         ends = slice(start, start + step)
-        np.add(out, kernel(input[..., ends], other[..., ends, :], more), out=out)
+        np.add(out, into(input[..., ends], other[..., ends, :], more), out=out)
     return out
 
 

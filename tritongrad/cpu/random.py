@@ -72,13 +72,8 @@ def used(kind, n, dtype=np.float32):
 
 
 def philox(counters, seed):
-    """Ten rounds of Philox4x32: (4, n) counter words and a 64-bit key to (4, n) random words."""
-    even, odd = rounds(counters, seed)
-    return np.stack([even[0], odd[0] & LOW, even[1], odd[1] & LOW])
-
-
-def rounds(counters, seed):
-    """The same as (2, n) words 0 and 2, and words 1 and 3 in the lower halves of other numbers.
+    """Ten rounds of Philox4x32 on (4, n) counter words, with a 64-bit key: (2, n) random words 0
+    and 2, and (2, n) words 1 and 3 in the lower halves of other numbers.
 
     Both are memory of this thread's that is used again. Products have 64 bits: their lower halves
     are read where they lie, instead of in a pass that clears the upper ones.
@@ -109,7 +104,7 @@ def words32(seed, start, count):
     """The 32-bit lanes of `count` counters from `start` on, in order."""
     index = np.arange(count, dtype=UINT64) + np.uint64(start & 0xFFFFFFFFFFFFFFFF)
     zero = np.zeros_like(index)
-    even, odd = rounds([index & LOW, index >> HALF, zero, zero], seed)
+    even, odd = philox([index & LOW, index >> HALF, zero, zero], seed)
     first, second = (even, odd) if sys.byteorder == "little" else (odd & LOW, even)
     np.left_shift(second, HALF, out=second)
     lanes = np.empty((count, 2), UINT64)
