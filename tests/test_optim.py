@@ -12,7 +12,7 @@ import pytest
 import tritongrad as tg
 from tritongrad import optim
 from tritongrad.cpu.team import get_num_threads, set_num_threads
-from tritongrad.optim import elementwise
+from tritongrad.optim import host
 from tritongrad.optim.elementwise import Elementwise
 
 RULES = [
@@ -75,24 +75,55 @@ def test_a_loaded_state_goes_on_as_the_saved_one(name, settings, device):
     assert (values(params) == values(twins)).all()
 
 
+def trained(name, settings, make):
+    """What a few steps make of parameters; one of them now and then has no gradient."""
+    tg.manual_seed(0)
+    params = make()
+    optimizer = getattr(optim, name)(params, lr=0.1, **settings)
+    for k in range(4):
+        step(optimizer, params)
+        if k % 2:
+            params[-1].grad = None
+            optimizer.step()
+    return values([*params, *(t for p in params for t in list(optimizer.state[p].values())[1:])])
+
+
 @pytest.mark.parametrize(("name", "settings"), RULES)
 def test_blocks_and_threads_change_no_bit(name, settings, monkeypatch):
     def run():
-        tg.manual_seed(0)
-        params = [tg.randn(1000).requires_grad_()]
-        optimizer = getattr(optim, name)(params, lr=0.1, **settings)
-        for _ in range(3):
-            step(optimizer, params)
-        return values(params)
+        return trained(name, settings, lambda: [tg.randn(1000).requires_grad_()])
 
     whole, threads = run(), get_num_threads()
-    monkeypatch.setattr(elementwise, "BLOCK", 64)
-    monkeypatch.setattr(elementwise, "SPLIT", 100)
+    monkeypatch.setattr(host, "SMALL", 50)
+    monkeypatch.setattr(host, "BLOCK", 64)
+    monkeypatch.setattr(host, "SPLIT", 100)
     set_num_threads(2)
     try:
         assert (run() == whole).all()
     finally:
         set_num_threads(threads)
+
+
+def of_many_kinds():
+    shapes = [(3, 4), (5,), (), (0,), (2, 3, 4), (17,), (1, 9)]
+    made = [tg.randn(shape, dtype=d) for d in (tg.float32, tg.float64) for shape in shapes]
+    made += [tg.randn(4, 3).t(), tg.randn(6).half(), tg.randn(2, 6).half(), tg.randn(5).bfloat16()]
+    return [p.requires_grad_() for p in made]
+
+
+def of_one_memory():
+    whole, row = tg.randn(12), tg.randn(5, requires_grad=True)
+    return [t.requires_grad_() for t in (whole[2:9], whole[:4], row, whole.detach(), whole[::3])]
+
+
+@pytest.mark.parametrize("make", [of_many_kinds, of_one_memory])
+@pytest.mark.parametrize(("name", "settings"), RULES)
+def test_small_parameters_step_together_as_alone(name, settings, make, monkeypatch):
+    together = trained(name, settings, make)
+    monkeypatch.setattr(host, "JOINED", 10)  # a few pieces
+    np.testing.assert_array_equal(trained(name, settings, make), together)
+    monkeypatch.setattr(host, "SMALL", -1)  # one by one
+    np.testing.assert_array_equal(trained(name, settings, make), together)
 
 
 def test_a_parameter_in_another_order_of_memory_is_stepped():

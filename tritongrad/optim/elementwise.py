@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bisect
 import functools
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,11 +11,8 @@ import numpy as np
 from tritongrad.autograd.history import count_write
 from tritongrad.autograd.modes import enable_grad, no_grad, quiet
 from tritongrad.autograd.variable import wrap
-from tritongrad.cpu.team import cuts, team
+from tritongrad.optim.host import on_cpu
 from tritongrad.optim.optimizer import Optimizer
-
-BLOCK = 1 << 17  # elements that a rule works on at a time: its temporaries stay in the cache
-SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 
 
 class Row(NamedTuple):
@@ -29,14 +24,14 @@ class Row(NamedTuple):
 
     param: Any
     grad: Any
-    states: tuple
+    states: list
     step: Any
     made: dict[str, Any]
 
     def arrays(self) -> list:
         """The arrays of the parameter, the gradient and the states."""
-        tensors = (self.param, self.grad, *self.states)
-        return [None if t is None else t._array for t in tensors]
+        states = [None if t is None else t._array for t in self.states]
+        return [self.param._array, self.grad._array, *states]
 
 
 class Elementwise(Optimizer):
@@ -74,7 +69,9 @@ class Elementwise(Optimizer):
         for group in self.param_groups:
             names = self.states(group)
             rows = [
-                self._row(p, group, names, counters) for p in group["params"] if p.grad is not None
+                self._row(p, g, group, names, counters)
+                for p in group["params"]
+                if (g := p.grad) is not None
             ]
             devices = [row for row in rows if type(row.param._array) is not np.ndarray]
             hosts.append((group, rows))
@@ -89,8 +86,9 @@ class Elementwise(Optimizer):
             start()
         for p, made in [*left, *((row.param, row.made) for row in done)]:
             self.state[p].update(made)
+        name = type(self).__name__
         for row in done:
-            count_write(row.param, type(self).__name__)
+            count_write(row.param, name)
         return loss
 
     def _by_copies(self, group: dict[str, Any], rows: list[Row]) -> list[Callable]:
@@ -105,19 +103,21 @@ class Elementwise(Optimizer):
             ready += [functools.partial(t.copy_, made) for t, made in pairs if t is not None]
         return ready
 
-    def _row(self, p: Any, group: dict[str, Any], names: tuple, counters: Counters) -> Row:
+    def _row(self, p: Any, g: Any, group: dict[str, Any], names: tuple, counters: Counters) -> Row:
         state = self.state[p]
         step = state.get("step", 1 if state else 0)
-        if group.get("capturable") and type(p._array) is not np.ndarray:
+        if type(p._array) is not np.ndarray and group.get("capturable"):
             step = counters.counted(p, step)
         else:
             step = int(step) + 1
         made: dict[str, Any] = {"step": step}
+        states = []
         for name in names:
-            if name is not None and state.get(name) is None:
-                made[name] = self.initial(name, p, group)
-        found = {**state, **made}
-        return Row(p, wrap(p.grad._array), tuple(n and found[n] for n in names), step, made)
+            t = None if name is None else state.get(name)
+            if t is None and name is not None:
+                t = made[name] = self.initial(name, p, group)
+            states.append(t)
+        return Row(p, wrap(g._array), states, step, made)
 
 
 class Counters:
@@ -150,47 +150,6 @@ class Counters:
         params = [p for group in optimizer.param_groups for p in group["params"] if p.grad is None]
         steps = [(p, optimizer.state.get(p, {}).get("step")) for p in params]
         return [(p, {"step": s.clone()}) for p, s in steps if id(s) in self.known]
-
-
-def on_cpu(rule: Callable, group: dict[str, Any], rows: list[Row]) -> None:
-    """A rule on NumPy's arrays: in blocks, by the team where there are many elements in all."""
-    pieces: list[tuple] = []  # (step, flat arrays, start, stop)
-    for row in rows:
-        w, g, *states = row.arrays()
-        if type(w) is not np.ndarray:
-            continue
-        if g.dtype != w.dtype:
-            g = g.astype(w.dtype)
-        if w.dtype.itemsize == 2:  # compute in float32, round once
-            own = [w, *states]
-            wide = [None if a is None else a.astype(np.float32) for a in own]
-            rule(group, row.step, wide[0], g.astype(np.float32), *wide[1:])
-            for a, result in zip(own, wide, strict=True):
-                if a is not None:
-                    a[...] = result
-        elif not all(a is None or a.flags.c_contiguous for a in (w, *states)):
-            rule(group, row.step, w, g, *states)
-        else:
-            flat = [None if a is None else a.reshape(-1) for a in (w, g, *states)]
-            for start in range(0, w.size, BLOCK):
-                pieces.append((row.step, flat, start, min(start + BLOCK, w.size)))
-    _share(rule, group, pieces)
-
-
-def _share(rule: Callable, group: dict[str, Any], pieces: list[tuple]) -> None:
-    """The rule on every piece; each thread takes a run of them, with as many elements."""
-    ends = list(itertools.accumulate(stop - start for _, _, start, stop in pieces))
-
-    def work(first: int, last: int) -> None:
-        for step, flat, start, stop in pieces[first:last]:
-            rule(group, step, *[None if a is None else a[start:stop] for a in flat])
-
-    if not pieces or ends[-1] < SPLIT:
-        work(0, len(pieces))
-        return
-    parts = [[bisect.bisect_left(ends, n) for n in cut] for cut in cuts(ends[-1], 1)]
-    parts[-1][1] = len(pieces)
-    team().run(work, [(first, last) for first, last in parts])
 
 
 def by_kind(kind: Callable, rows: list[Row]) -> list[list[Row]]:
