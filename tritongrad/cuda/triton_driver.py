@@ -13,12 +13,12 @@ from triton.backends.nvidia.compiler import CUDAOptions
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
+from tritongrad.cuda.ahead import DEFAULT_ARCH, aim, aimed_at, asked, compile_too
 from tritongrad.cuda.array import DeviceArray, InterpretArray, empty
 from tritongrad.cuda.seam import device_of, here
 from tritongrad.dtype import dtype
 
 OPTIONS = set(CUDAOptions.__dataclass_fields__)  # what a launch may say besides arguments
-DEFAULT_ARCH = 90  # what ahead-of-time compilation aims at where there is no GPU
 
 _lock = threading.Lock()
 _installed = False
@@ -69,8 +69,12 @@ def _run_or_interpret(stock: Any) -> Any:
     def run(self: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
         if warmup:
             args = tuple(_array_of_type(a) if isinstance(a, dtype) else a for a in args)
-        if warmup or not _interpreted(self, args, kwargs):
+            with aimed_at(kwargs.pop("arch", None)):
+                return stock(self, *args, grid=grid, warmup=warmup, **kwargs)
+        if not _interpreted(self, args, kwargs):
             return stock(self, *args, grid=grid, warmup=warmup, **kwargs)
+        if asked():
+            compile_too(stock, self, args, kwargs)
         for hook in self.pre_run_hooks:
             hook(*args, **kwargs)
         return _interpret(self, args, grid, kwargs)
@@ -195,12 +199,12 @@ class Driver(DriverBase):
         from tritongrad.cuda import driver
         from tritongrad.cuda.seam import device_of
 
-        if not driver.device_count():
-            return GPUTarget("cuda", DEFAULT_ARCH, 32)
+        if aim.arch or not driver.device_count():
+            return GPUTarget("cuda", aim.arch or DEFAULT_ARCH, 32)
         return GPUTarget("cuda", device_of("cuda", here.index).arch, 32)
 
     def get_current_device(self) -> int:
-        return here.index
+        return -aim.arch if aim.arch else here.index  # Triton keeps what it compiles by this
 
     def set_current_device(self, device: int) -> None:
         here.index = device
@@ -208,7 +212,7 @@ class Driver(DriverBase):
     def get_current_stream(self, device: int | None = None) -> int:
         from tritongrad.cuda import driver
 
-        if not driver.device_count():
+        if aim.arch or not driver.device_count():
             return 0  # for warmup, which compiles and does not launch
         from tritongrad.cuda.gpu import gpu
 
