@@ -6,6 +6,7 @@ breakpoint or a print inside a kernel works as anywhere else.
 """
 
 import inspect
+import os
 
 import numpy as np
 import triton.language as tl
@@ -14,6 +15,7 @@ from triton.runtime.interpreter import TensorHandle
 from .interpreter_memory import Argument, state
 from .interpreter_names import Value, interpreted, scalar, translate
 from .interpreter_races import watched
+from .triton_driver import flat, rebuilt
 
 DTYPES = {
     "bool": tl.int1,
@@ -35,7 +37,8 @@ def run(kernel, grid, args, constexprs, live=None):
     live = live or live_memory(args)
     old = state.kernel, state.arguments, state.live, state.grid, state.program
     state.kernel, state.live = code.__name__, live
-    state.arguments = tuple(v.handle.attr["argument"] for v in values if is_pointer(v))
+    state.arguments = tuple(v.handle.attr["argument"] for v in flat(values) if is_pointer(v))
+    state.poison = os.environ.get("TRITONGRAD_POISON") == "1"
     state.grid = (*grid, 1, 1)[:3]
     races, observer = watched(), state.observer
     if races is not None:
@@ -98,8 +101,8 @@ def convert(name, value):
         return scalar(np.array([value], np.float32), tl.float32)
     if hasattr(value, "storage"):
         return pointer(name, value.ptr, value.dtype, value.storage.ptr, value.storage.nbytes)
-    if isinstance(value, (tuple, list)):
-        return tuple(convert(f"{name}[{i}]", item) for i, item in enumerate(value))
+    if isinstance(value, tuple):
+        return rebuilt(value, (convert(f"{name}[{i}]", item) for i, item in enumerate(value)))
     return translate(value)
 
 

@@ -1,112 +1,35 @@
-"""The interpreter's arithmetic and memory: what every Triton instruction does to NumPy arrays.
+"""The interpreter's arithmetic: what every Triton instruction does to NumPy arrays.
 
 Triton's own builder is the base; overridden here is what it gets wrong on some version from 3.6
-on (bfloat16 kept as raw bits, fma rounded twice, nan kept where the GPU drops it, floats out of
-an integer's range) and every access to memory, which is checked before it happens.
+on: bfloat16 kept as raw bits, float8 cut off, fma rounded twice, nan kept where the GPU drops it,
+floats out of an integer's range.
 """
 
 import dataclasses
 
 import numpy as np
 import triton.language as tl
+from triton.backends.nvidia.compiler import min_dot_size
 from triton.runtime import interpreter as stock
 from triton.runtime.interpreter import TensorHandle
 
-from .interpreter_memory import check, state
+from .interpreter_access import Access
+from .interpreter_memory import state
+from .interpreter_numbers import (
+    FLOAT8,
+    block_type,
+    fma,
+    numpy_dtype,
+    round_bfloat16,
+    round_float8,
+    to_float,
+    to_integer,
+)
 
 PRECISIONS = ("tf32", "tf32x3", "ieee", "bf16x3", "bf16x6")
 
 
-_numpy_dtypes = {}
-
-
-def numpy_dtype(kind):
-    """The NumPy dtype that holds a Triton type: bfloat16 as its bits, pointers as uint64."""
-    kind = kind.scalar
-    found = _numpy_dtypes.get(kind.name)
-    if found is None:
-        found = _numpy_dtypes[kind.name] = stock._get_np_dtype(kind)
-    return found
-
-
-_block_types = {}
-
-
-def block_type(kind, shape):
-    """Triton's type of a block of scalars or pointers; made once, for it costs 10 us."""
-    key = (str(kind), *shape)
-    found = _block_types.get(key)
-    if found is None:
-        found = _block_types[key] = tl.block_type(kind, list(shape))
-    return found
-
-
-def to_float(handle):
-    """The numbers of a float handle; bfloat16 as float32."""
-    if handle.dtype.scalar == tl.bfloat16 and handle.data.dtype == np.uint16:
-        return (handle.data.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    return handle.data
-
-
-def round_bfloat16(values):
-    """float32 to the bits of bfloat16, to nearest even; nan stays nan."""
-    values = np.ascontiguousarray(values, dtype=np.float32)
-    bits = values.view(np.uint32)
-    odd = (bits >> np.uint32(16)) & np.uint32(1)
-    rounded = ((bits + np.uint32(0x7FFF) + odd) >> np.uint32(16)).astype(np.uint16)
-    return np.where(np.isnan(values), np.uint16(0x7FC0), rounded)
-
-
-def fma(x, y, z):
-    """x * y + z rounded once: through a wider type, whose own rounding is made odd."""
-    dtype = np.result_type(x, y, z)
-    if dtype == np.float16:
-        return (x.astype(np.float64) * y + z).astype(dtype)
-    if dtype == np.float32:
-        product, addend = x.astype(np.float64) * y, z.astype(np.float64)
-        total = product + addend
-        error = two_sum_error(product, addend, total)
-        bits = total.view(np.int64)
-        step = np.where((error > 0) == (total > 0), 1, -1)
-        fix = np.isfinite(total) & (error != 0) & (bits & 1 == 0)
-        return (bits + np.where(fix, step, 0)).view(np.float64).astype(dtype)
-    # z may bring back a product that is too large alone: large factors and z by 2 ** -100, exactly.
-    down_x = np.where((np.abs(x) > 2.0**400) & (np.abs(y) > 2.0**-300), 2.0**-100, 1.0)
-    down_y = np.where((np.abs(y) > 2.0**400) & (np.abs(x) > 2.0**-300), 2.0**-100, 1.0)
-    x, y, z = x * down_x, y * down_y, z * down_x * down_y
-    product = x * y
-    error = two_product_error(x, y, product)
-    total = product + z
-    fixed = total + (two_sum_error(product, z, total) + error)
-    return np.where(np.isfinite(fixed), fixed, total) / down_x / down_y
-
-
-def two_sum_error(a, b, total):
-    rest = total - a
-    return (a - (total - rest)) + (b - rest)
-
-
-def two_product_error(a, b, product):
-    def split(v):
-        big = v * 134217729.0
-        high = big - (big - v)
-        return high, v - high
-
-    (ah, al), (bh, bl) = split(a), split(b)
-    return ((ah * bh - product) + ah * bl + al * bh) + al * bl
-
-
-def to_integer(values, dtype):
-    """Floats to integers as the GPU does: towards zero, saturating, nan to 0."""
-    info = np.iinfo(dtype)
-    values = np.nan_to_num(np.trunc(values), nan=0.0, posinf=np.inf, neginf=-np.inf)
-    inside = (values > float(info.min) - 1) & (values < float(info.max) + 1)
-    result = np.where(inside, values, 0).astype(dtype)
-    result = np.where(values >= float(info.max), info.max, result)
-    return np.where(values <= float(info.min), info.min, result).astype(dtype)
-
-
-class Builder(stock.InterpreterBuilder):
+class Builder(Access):
     """One builder for all threads: what differs between them is in `state`."""
 
     def __init__(self):
@@ -116,7 +39,9 @@ class Builder(stock.InterpreterBuilder):
             allowed_dot_input_precisions=PRECISIONS,
             sanitize_overflow=False,
             debug=True,  # device_assert is heard
+            supported_fp8_dtypes=("fp8e5", "fp8e4nv", "fp8e4b15"),
         )
+        self.codegen_fns["min_dot_size"] = min_dot_size(None)
 
     # The grid, of this thread.
 
@@ -140,6 +65,8 @@ class Builder(stock.InterpreterBuilder):
 
     def binary_op(self, lhs, rhs, op):
         dtype = lhs.dtype.scalar
+        if dtype.is_fp8():
+            raise TypeError(f"{dtype} is stored, not computed in: use .to(tl.float32) first")
         if dtype == tl.bfloat16:
             output = op(to_float(lhs), to_float(rhs))
             if output.dtype != np.bool_:
@@ -213,11 +140,17 @@ class Builder(stock.InterpreterBuilder):
     def create_fneg(self, arg):
         return self.unary_op(arg, np.negative)
 
+    def create_inline_asm(self, *_):
+        raise NotImplementedError(
+            "tl.inline_asm_elementwise runs on GPUs only: let a constexpr argument choose between "
+            "it, there, and the same in Triton's own operations, on interpret"
+        )
+
     def create_rsqrt(self, arg):
         return self.unary_op(arg, lambda v: (1 / np.sqrt(v)).astype(v.dtype))
 
     def create_dot(self, a, b, d, *options):
-        if tl.bfloat16 not in (a.dtype.scalar, b.dtype.scalar):
+        if a.dtype.scalar != tl.bfloat16 and not a.dtype.scalar.is_fp8():
             return super().create_dot(a, b, d, *options)
         product = np.matmul(to_float(a), to_float(b), dtype=np.float32)
         return TensorHandle(product.astype(d.data.dtype) + d.data, d.dtype.scalar)
@@ -229,14 +162,17 @@ class Builder(stock.InterpreterBuilder):
         values = to_float(src)
         if target == tl.bfloat16:
             return TensorHandle(round_bfloat16(values.astype(np.float32)), target)
+        if target.name in FLOAT8:
+            return TensorHandle(round_float8(values, target), target)
         dtype = numpy_dtype(target)
         if values.dtype.kind == "f" and dtype.kind in "iu":
             return TensorHandle(to_integer(values, dtype), target)
         return TensorHandle(values.astype(dtype), target)
 
     def create_fp_to_fp(self, src, dst_type, rounding_mode):
-        narrow = min(src.dtype.scalar.primitive_bitwidth, dst_type.scalar.primitive_bitwidth)
-        if narrow > 8 and rounding_mode in (None, stock._ir.ROUNDING_MODE.RTNE):
+        kinds = [k for k in (src.dtype.scalar, dst_type.scalar) if k.is_fp8()]
+        known = all(kind.name in FLOAT8 for kind in kinds)
+        if known and rounding_mode in (None, stock._ir.ROUNDING_MODE.RTNE):
             return self.cast_impl(src, dst_type)
         return super().create_fp_to_fp(src, dst_type, rounding_mode)
 
@@ -266,21 +202,3 @@ class Builder(stock.InterpreterBuilder):
 
     def create_reshape(self, arg, shape, allow_reorder):
         return TensorHandle(arg.data.reshape(shape), arg.dtype.scalar, arg.attr)
-
-    # Memory.
-
-    def create_masked_load(self, ptrs, mask, other, *options, **named):
-        check("load", ptrs, mask, numpy_dtype(ptrs.get_element_ty()).itemsize)
-        return super().create_masked_load(ptrs, mask, other, *options, **named)
-
-    def create_masked_store(self, ptrs, value, mask, *options, **named):
-        check("store", ptrs, mask, value.data.itemsize)
-        return super().create_masked_store(ptrs, value, mask, *options, **named)
-
-    def create_atomic_rmw(self, rmwOp, ptr, val, mask, *options):
-        check("atomic", ptr, mask, val.data.itemsize)
-        return super().create_atomic_rmw(rmwOp, ptr, val, mask, *options)
-
-    def create_atomic_cas(self, ptr, cmp, val, *options):
-        check("atomic", ptr, None, val.data.itemsize)
-        return super().create_atomic_cas(ptr, cmp, val, *options)

@@ -30,9 +30,12 @@ class State(threading.local):
     observer = None
     grid = (1, 1, 1)
     program = (0, 0, 0)
+    poison = False  # whether lanes that a load leaves out hold garbage
+    waits = (None, 0)  # program and address of the last atomic that failed, and how often it has
 
 
 state = State()
+PATIENCE = 10_000  # failing atomics of one program at one place, after which nobody will come
 
 
 def check(kind, ptrs, mask, size):
@@ -80,3 +83,17 @@ def check_lanes(kind, addresses, size, own, lanes):
         f"{state.kernel}: {kind} out of bounds at {where}, in program {state.program} of grid "
         f"{state.grid}, {int((~inside).sum())} of {lanes} lanes; check the mask and the strides"
     )
+
+
+def stuck(addresses, failed):
+    """Raises where a program waits for ever: programs run one after the other here."""
+    place = (state.program, addresses.tobytes())
+    times = state.waits[1] + 1 if state.waits[0] == place else 1
+    state.waits = (place, times) if failed else (None, 0)
+    if times > PATIENCE:
+        state.waits = (None, 0)
+        raise RuntimeError(
+            f"{state.kernel}: program {state.program} of grid {state.grid} has tried an atomic_cas "
+            f"{PATIENCE} times in vain: a lock that was not given back, or a wait for a program "
+            "that comes later, which on interpret has not started"
+        )

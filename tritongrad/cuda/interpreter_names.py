@@ -17,10 +17,13 @@ from triton.language.semantic import TritonSemantic
 from triton.runtime.interpreter import InterpretedFunction, TensorHandle
 from triton.runtime.jit import JITFunction
 
-from .interpreter_builder import Builder, block_type
+from . import interpreter_libdevice as libdevice
+from .interpreter_builder import Builder
+from .interpreter_numbers import block_type
 from .interpreter_reduce import Reductions
 
 JIT = (JITFunction, InterpretedFunction)
+SEMANTIC = TritonSemantic.__module__
 
 
 def scalar(data, kind):
@@ -44,7 +47,7 @@ class Interpreted:
         outer, names = python.__globals__, names_of(python.__code__)
         scope = {name: translate(outer[name]) for name in names if name in outer}
         scope.update(__builtins__=builtins, __name__=python.__module__)
-        scope.setdefault("range", loop)
+        scope = {"range": loop, "min": lesser, "max": greater} | scope
         cells = [types.CellType(translate(c.cell_contents)) for c in python.__closure__ or ()]
         function = types.FunctionType(
             python.__code__, scope, python.__name__, python.__defaults__, tuple(cells)
@@ -83,6 +86,8 @@ def translate(value):
         return _modules.setdefault(value, Module(value)) if of_kernels(value) else value
     if isinstance(value, tuple) and type(value) is tuple:
         return tuple(map(translate, value))
+    if getattr(value, "__module__", None) in libdevice.MODULES and inspect.isfunction(value):
+        return libdevice.function(value.__name__, semantic)
     replacement = _replacements.get(id(value))
     if replacement is not None:
         return replacement
@@ -103,8 +108,8 @@ def bound(member):
     def call(*args, **kwargs):
         kwargs["_semantic"] = semantic
         result = member(*args, **kwargs)
-        if type(result) is tl.tensor:  # functions of tl.math name the class
-            result.__class__ = Value
+        if type(result) in OURS:  # functions of tl.math and the like name the class
+            result.__class__ = OURS[type(result)]
         return result
 
     return call
@@ -136,6 +141,18 @@ def unrolled(start, end=None, step=1, **_):
     return range(*map(operator.index, (start, end, step)))
 
 
+def lesser(*values, **options):
+    """min(), which in a kernel is tl.minimum where a value is known only when it runs."""
+    runtime = len(values) == 2 and any(isinstance(v, tl.tensor) for v in values)
+    return translate(tl.minimum)(*values) if runtime else min(*values, **options)
+
+
+def greater(*values, **options):
+    """max(), likewise."""
+    runtime = len(values) == 2 and any(isinstance(v, tl.tensor) for v in values)
+    return translate(tl.maximum)(*values) if runtime else max(*values, **options)
+
+
 def unchanged(input, *_, **__):
     return input
 
@@ -159,10 +176,16 @@ class Value(tl.tensor):
         return float(self.handle.data.reshape(-1)[0])
 
     def __bool__(self):
+        asker = sys._getframe(1).f_globals["__name__"]
+        if asker == SEMANTIC:
+            return True  # it asks so whether an optional argument was given
         if self.handle.data.size != 1:
-            if sys._getframe(1).f_globals["__name__"].startswith("triton."):
-                return True  # Triton asks so whether an optional argument was given
-            raise ValueError(f"a block of shape {self.handle.data.shape} has no truth value")
+            if asker.startswith("triton."):
+                return True
+            raise ValueError(
+                f"a block of shape {self.handle.data.shape} has no truth value: join masks by & | "
+                "and ~, choose by tl.where, ask for one answer by tl.max or tl.sum"
+            )
         return bool(self.handle.data.reshape(-1)[0])
 
     def __repr__(self):
@@ -179,6 +202,13 @@ class Value(tl.tensor):
         return self.trans()
 
 
+class Descriptor(tl.tensor_descriptor):
+    """A tensor descriptor; its methods are bound to our semantic."""
+
+
+OURS = {tl.tensor: Value, tl.tensor_descriptor: Descriptor}
+
+
 @functools.cache
 def shape_and_size(shape):
     """A block's shape as Triton spells it; made once per shape, for it costs 10 us."""
@@ -186,7 +216,9 @@ def shape_and_size(shape):
 
 
 def add_methods():
-    """Binds every operator and method of Triton's tensors to our semantic."""
+    """Binds every operator and method of Triton's tensors and descriptors to our semantic."""
+    for name, member in inspect.getmembers_static(tl.tensor_descriptor, tl.core.is_builtin):
+        setattr(Descriptor, name, translate(member))
     own = set(vars(Value))
     for name in dir(tl.tensor):
         member = getattr(tl, name, None)

@@ -4,7 +4,7 @@ import numpy as np
 import triton.language as tl
 from triton.runtime.interpreter import TensorHandle
 
-from .interpreter_builder import numpy_dtype
+from .interpreter_numbers import numpy_dtype
 
 # A combine function that only applies an operator runs as the ufunc: told by its bytecode.
 UFUNCS = {

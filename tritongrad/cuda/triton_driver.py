@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,28 @@ def array_of(value: Any) -> Any:
     return array if isinstance(array, DeviceArray) else None
 
 
+def flat(values: Iterable) -> Iterator:
+    """The values, those in tuples and lists one by one."""
+    for value in values:
+        if isinstance(value, (tuple, list)):
+            yield from flat(value)
+        else:
+            yield value
+
+
 def array_or_tensor(value: Any) -> bool:
     """Whether a value is a tensor or an array, wherever it lies."""
     return isinstance(getattr(value, "_array", value), (np.ndarray, DeviceArray))
 
 
+def rebuilt(old: tuple, items: Iterable) -> tuple:
+    """A tuple of the old one's kind, which may have names, with other items."""
+    return type(old)(*items) if hasattr(old, "_fields") else tuple(items)
+
+
 def _interpreted(kernel: Any, args: tuple, kwargs: dict) -> bool:
     """Whether a launch is for the interpret device; one with arrays of the CPU is refused."""
-    values = (*args, *kwargs.values())
+    values = flat((*args, *kwargs.values()))
     kinds = {type(getattr(value, "_array", value)) for value in values}
     if InterpretArray not in kinds and np.ndarray in kinds:
         name = getattr(kernel, "base_fn", kernel).__name__
@@ -140,6 +155,9 @@ def _checked_grid(kernel: Any, grid: Any) -> tuple:
 
 
 def _interpretable(kernel: Any, name: str, value: Any) -> Any:
+    if isinstance(value, tuple):
+        items = (_interpretable(kernel, f"{name}[{i}]", item) for i, item in enumerate(value))
+        return rebuilt(value, items)
     array = array_of(value)
     if (array is None and hasattr(value, "data_ptr")) or isinstance(value, np.ndarray):
         raise RuntimeError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tritongrad.cuda.compile import Binary
 from tritongrad.cuda.seam import here
+from tritongrad.cuda.triton_driver import array_of, flat
 
 REPEATS = 20  # timed runs of a configuration, after two untimed ones
 
@@ -17,7 +17,7 @@ class Launcher:
     def __init__(self, src: Any, metadata: Any) -> None:
         from tritongrad.cuda.loaded import FORMATS, Launchable
 
-        signature = list(_flat(src.signature.values()))
+        signature = list(flat(src.signature.values()))
         self.places = [i for i, kind in enumerate(signature) if kind != "constexpr"]
         types = tuple(signature[i] for i in self.places)
         self.pointer = [kind[0] == "*" for kind in types]
@@ -49,9 +49,9 @@ class Launcher:
         self, gx: int, gy: int, gz: int, stream: int, function: int, packed: Any, launch_meta: Any,
         enter: Any, leave: Any, *args: Any,
     ) -> None:  # fmt: skip
-        given = args if len(args) > max(self.places, default=-1) else tuple(_flat(args))
+        given = args if len(args) > max(self.places, default=-1) else tuple(flat(args))
         if any(isinstance(arg, tuple) for arg in args):
-            given = tuple(_flat(args))
+            given = tuple(flat(args))
         device, lane, values = here.device, here.lane, []
         for place, pointer in zip(self.places, self.pointer, strict=True):
             value = given[place]
@@ -67,7 +67,6 @@ class Launcher:
     def _address(self, value: Any, device: Any, lane: Any) -> int:
         """A pointer argument as a number; a tensor is checked and protected from early reuse."""
         from tritongrad.cuda.launch import note_foreign_use
-        from tritongrad.cuda.triton_driver import array_of
 
         if value is None:
             return 0
@@ -83,14 +82,6 @@ class Launcher:
                 f"{self.name}: a tensor argument is on the CPU; move it with .to('cuda')"
             )
         return value.data_ptr()
-
-
-def _flat(values: Iterable) -> Iterator:
-    for value in values:
-        if isinstance(value, (tuple, list)):
-            yield from _flat(value)
-        else:
-            yield value
 
 
 class Utils:
