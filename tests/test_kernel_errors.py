@@ -103,3 +103,60 @@ def test_arguments_that_no_gpu_would_take_are_refused():
 def test_a_dtype_stands_for_a_tensor_where_a_kernel_is_compiled():
     made = scale.warmup(tg.float32, tg.float16, 8, 2.5, BLOCK=8, grid=(2,), enable_fp_fusion=False)
     assert ".visible .entry scale" in made.asm["ptx"] and "cvt.f32.f16" in made.asm["ptx"]
+
+
+@triton.jit
+def add_under_a_lock(lock, total, x, TAKE: tl.constexpr, GIVE: tl.constexpr, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    mine = tl.load(x + tl.program_id(0) * BLOCK + i)
+    if TAKE:
+        while tl.atomic_cas(lock, 0, 1) == 1:
+            pass
+    tl.store(total + i, tl.load(total + i) + mine)
+    if GIVE == "atomically":
+        tl.debug_barrier()
+        tl.atomic_xchg(lock, 0)
+    elif GIVE == "relaxed":
+        tl.atomic_xchg(lock, 0, sem="relaxed")
+    else:
+        tl.store(lock, 0)
+
+
+@triton.jit
+def last_one_sums(parts, count, out, x, ASK: tl.constexpr, N: tl.constexpr, BLOCK: tl.constexpr):
+    me = tl.program_id(0)
+    tl.store(parts + me, tl.sum(tl.load(x + me * BLOCK + tl.arange(0, BLOCK))))
+    if ASK:
+        if tl.atomic_add(count, 1) == N - 1:
+            tl.store(out, tl.sum(tl.load(parts + tl.arange(0, N))))
+    elif me == N - 1:
+        tl.store(out, tl.sum(tl.load(parts + tl.arange(0, N))))
+
+
+def test_a_lock_made_of_atomics_keeps_programs_apart(monkeypatch):
+    monkeypatch.setenv("TRITONGRAD_RACES", "1")
+    x = tg.arange(12.0, device="interpret")
+    for take, give, fine in (
+        (True, "atomically", True),
+        (False, "atomically", False),
+        (True, "relaxed", False),
+        (True, "by a store", False),
+    ):
+        lock, total = tg.zeros(1, device="interpret", dtype=tg.int32), tg.zeros_like(x[:4])
+        if fine:
+            add_under_a_lock[(3,)](lock, total, x, take, give, BLOCK=4)
+            assert total.tolist() == [12, 15, 18, 21]
+        else:
+            with pytest.raises(RaceError, match="add_under_a_lock: programs of grid"):
+                add_under_a_lock[(3,)](lock, total, x, take, give, BLOCK=4)
+
+
+def test_the_last_of_all_programs_may_read_what_the_others_wrote(monkeypatch):
+    monkeypatch.setenv("TRITONGRAD_RACES", "1")
+    x = tg.arange(16.0, device="interpret")
+    parts, out = tg.zeros(4, device="interpret"), tg.zeros(1, device="interpret")
+    count = tg.zeros(1, device="interpret", dtype=tg.int32)
+    last_one_sums[(4,)](parts, count, out, x, ASK=True, N=4, BLOCK=4)
+    assert parts.sum().item() == 120 and count.item() == 4
+    with pytest.raises(RaceError, match=r"offset 0 from argument 'parts'.*\(3 elements in all\)"):
+        last_one_sums[(4,)](parts, count, out, x, ASK=False, N=4, BLOCK=4)
