@@ -44,6 +44,16 @@ def test_philox_gives_the_published_words(counter, key, expected):
     assert " ".join(f"{int(w):08x}" for w in words[:, 0]) == expected
 
 
+def test_words_that_were_drawn_ahead_are_those_of_their_counters():
+    ahead = cpu.AHEAD
+    starts = [0, 3, 7, 7 + ahead // 2, ahead, ahead - 1, 2, 2**32 - 5, 2**32 - 4, 2**64 - 2, 1]
+    for seed in (5, 5, 2**63 + 5):
+        for start in starts:
+            for count in (1, 4, ahead // 2, ahead // 2 + 1, 2 * ahead):
+                got = cpu.words32(seed, start, count)
+                assert np.array_equal(got, cpu.lanes(seed, start, count))
+
+
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize("kind", ["uniform", "normal"])
 def test_floats_have_the_same_bits_on_every_device(seam, kind, dtype):

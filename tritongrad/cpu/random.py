@@ -16,9 +16,10 @@ from .scratch import scratch
 UINT64 = np.dtype(np.uint64)
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 FACTORS = np.array([[0xD2511F53], [0xCD9E8D57]], UINT64)
-WEYL = np.array([[0x9E3779B9], [0xBB67AE85]], UINT64)  # added to the key from round to round
-ROUNDS = 10
+ROUNDS = np.arange(10, dtype=UINT64)[:, None, None]
+WEYL = ROUNDS * np.array([[0x9E3779B9], [0xBB67AE85]], UINT64)  # what each adds to the key
 CHUNK = 12_000  # counters a pass; its working set stays in the second-level cache
+AHEAD = 1 << 10  # counters that are drawn at once where a draw needs few of them
 APART = 8  # words between rows, lest those of 2 ** k words compete for the same lines of the cache
 
 # Wichura's AS 241 (PPND7, PPND16): highest power first, numerator and denominator of each branch.
@@ -60,6 +61,8 @@ LOG2 = math.log(2)
 ATANH32 = (2 / 9, 2 / 7, 2 / 5, 2 / 3)
 ATANH64 = (2 / 21, 2 / 19, 2 / 17, 2 / 15, 2 / 13, 2 / 11, 2 / 9, 2 / 7, 2 / 5, 2 / 3)
 
+recent = None, 0, np.empty(0, np.uint32)  # what was drawn ahead last: seed, first counter, words
+
 
 def wide(kind, dtype):
     """Whether a value takes a 64-bit lane: integers, permutations, samples and float64 do."""
@@ -72,25 +75,25 @@ def used(kind, n, dtype=np.float32):
 
 
 def philox(counters, seed):
-    """Ten rounds of Philox4x32 on (4, n) counter words, with a 64-bit key: (2, n) random words 0
-    and 2, and (2, n) words 1 and 3 in the lower halves of other numbers.
+    """Ten rounds of Philox4x32 on four counter words, the first an array of n, with a 64-bit key:
+    (2, n) random words 0 and 2, and (2, n) words 1 and 3 in the lower halves of other numbers.
 
     Both are memory of this thread's that is used again. Products have 64 bits: their lower halves
     are read where they lie, instead of in a pass that clears the upper ones.
     """
     n = len(counters[0])
-    even, *products = scratch.take(6 * (n + APART), UINT64).reshape(3, 2, n + APART)[..., :n]
-    even[...], products[1][...] = counters[0::2], counters[1::2]
-    into, (odd, _) = halves(even)[0], halves(products[1])
+    even, a, b = scratch.take(6 * (n + APART), UINT64).reshape(3, 2, n + APART)[..., :n]
+    even[0], b[0], even[1], b[1] = counters
+    (into, _), (odd, _) = halves(even), halves(b)
+    products = [(product, *halves(product[::-1])) for product in (a, b)]
     key = np.array([[seed & 0xFFFFFFFF], [seed >> 32 & 0xFFFFFFFF]], UINT64)
-    for k in range(ROUNDS):
-        product = products[k % 2]
-        lower, upper = halves(product[::-1])
-        np.multiply(even, FACTORS, out=product)
-        np.bitwise_xor(upper, odd, out=into)
-        np.bitwise_xor(even, key + k * WEYL & LOW, out=even)
+    for k, added in enumerate(key + WEYL & LOW):
+        product, lower, upper = products[k % 2]
+        np.multiply(even, FACTORS, product)
+        np.bitwise_xor(upper, odd, into)
+        np.bitwise_xor(even, added, even)
         odd = lower
-    return even, products[(ROUNDS - 1) % 2][::-1]
+    return even, b[::-1]
 
 
 def halves(x):
@@ -101,15 +104,29 @@ def halves(x):
 
 
 def words32(seed, start, count):
-    """The 32-bit lanes of `count` counters from `start` on, in order."""
+    """The 32-bit lanes of `count` counters from `start` on, in order; not to be written to.
+
+    Few counters take as long as some more, so those are drawn as well: the next draw finds them.
+    """
+    global recent  # one name: a thread reads all of what another wrote, or nothing
+    if count > AHEAD // 2:
+        return lanes(seed, start, count)
+    known, first, words = recent
+    if known != seed or not first <= start <= first + AHEAD - count:
+        first, words = start, lanes(seed, start, AHEAD)
+        recent = seed, first, words
+    return words[4 * (start - first) : 4 * (start - first + count)]
+
+
+def lanes(seed, start, count):
+    """The words of each counter beside each other, then those of the next."""
     index = np.arange(count, dtype=UINT64) + np.uint64(start & 0xFFFFFFFFFFFFFFFF)
-    zero = np.zeros_like(index)
-    even, odd = philox([index & LOW, index >> HALF, zero, zero], seed)
+    even, odd = philox((index & LOW, index >> HALF, 0, 0), seed)
     first, second = (even, odd) if sys.byteorder == "little" else (odd & LOW, even)
-    np.left_shift(second, HALF, out=second)
-    lanes = np.empty((count, 2), UINT64)
-    np.bitwise_or(first, second, out=lanes.T)  # two words that are neighbours
-    return lanes.reshape(-1).view(np.uint32)
+    np.left_shift(second, HALF, second)
+    words = np.empty((count, 2), UINT64)
+    np.bitwise_or(first, second, words.T)  # two words that are neighbours
+    return words.reshape(-1).view(np.uint32)
 
 
 def words64(seed, start, count):
