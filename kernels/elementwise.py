@@ -132,6 +132,11 @@ def where(condition, x, y):
 
 
 @triton.jit
+def masked_scale(mask, x, scale):
+    return tl.where(mask != 0, x * scale, 0)
+
+
+@triton.jit
 def eq(x, y):
     return x == y
 

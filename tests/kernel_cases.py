@@ -143,6 +143,7 @@ BINARY: dict[str, tuple[Callable, list, tuple]] = {
 DIVISIONS = {"floor_divide": np.floor_divide, "remainder": np.remainder, "fmod": np.fmod}
 TERNARY: dict[str, Callable] = {
     "where": lambda c, x, y: np.where(c != 0, x, y),
+    "masked_scale": lambda m, x, s: np.where(m != 0, x * s, 0),
     "clamp_both": lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi),
     "clamp_backward": lambda g, x, lo, hi: np.where((x >= lo) & (x <= hi), g, 0),
     "clamp_min_backward": lambda g, x, lo: np.where(x >= lo, g, 0),

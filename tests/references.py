@@ -71,6 +71,7 @@ SCALAR = {  # what one element of the result is, from Python numbers
     "maximum": max,
     "minimum": min,
     "where": lambda c, a, b: a if c else b,
+    "masked_scale": lambda m, a, b: a * b if m else 0.0,
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,

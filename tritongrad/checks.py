@@ -21,7 +21,7 @@ REFUSALS = (RuntimeError, TypeError, ZeroDivisionError)
 EXACT = frozenset(
     "add sub mul div neg abs sign sqrt reciprocal square maximum minimum clamp_both clamp_min "
     "clamp_max clamp_backward clamp_min_backward clamp_max_backward relu relu_backward leaky_relu "
-    "where eq ne lt le gt ge floor ceil round trunc isnan isinf isfinite".split()
+    "where masked_scale eq ne lt le gt ge floor ceil round trunc isnan isinf isfinite".split()
 )
 
 

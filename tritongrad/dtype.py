@@ -57,7 +57,7 @@ BOOL, INT64, FLOAT32, FLOAT64 = bool_.numpy, int64.numpy, float32.numpy, float64
 FLOAT16, BFLOAT16 = float16.numpy, bfloat16.numpy
 HALVES = (FLOAT16, BFLOAT16)
 # Beside half types these take a Python number in float32, as PyTorch's do; others round it first.
-WIDE_NUMBERS = frozenset("mul div floor_divide leaky_relu elu".split())
+WIDE_NUMBERS = frozenset("mul div floor_divide leaky_relu elu masked_scale".split())
 
 _ALIASES = {"float": float32, "double": float64, "half": float16, "long": int64, "int": int32}
 _PYTHON = {bool: bool_, int: int64, float: float64}

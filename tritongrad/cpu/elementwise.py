@@ -87,6 +87,17 @@ def select(mask: Array, values: Array, out: Array | None = None) -> Array:
     return result.view(values.dtype)
 
 
+@into(WIDE)
+def masked_scale(mask: Array, input: Array, scale: Array, out: Array | None = None) -> Array:
+    """The bits of input * scale, times those of the mask: nothing to guess for the processor."""
+    if out is None:
+        out = empty(np.broadcast(mask, input, scale).shape, input.dtype)
+    np.multiply(input, scale, out=out)
+    bits = out.view(f"i{out.itemsize}")
+    np.multiply(bits, mask, out=bits)
+    return out
+
+
 def holds(compare: np.ufunc, a: Array, b: Array) -> Array:
     """compare(a, b), into used memory where both are of one shape or b is a number."""
     if a.size < FEW or (b.ndim and b.shape != a.shape):

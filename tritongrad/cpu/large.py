@@ -81,7 +81,7 @@ def pays(n: int) -> bool:
 def _type_of(kernel: Any, arrays: Sequence[np.ndarray]) -> np.dtype:
     """Of the results of a ufunc, or of a kernel that takes `out`."""
     compared = isinstance(kernel, np.ufunc) and compares(kernel)
-    return BOOL if compared else arrays[0].dtype
+    return BOOL if compared else arrays[-1].dtype  # the first may be a mask
 
 
 def _worker(kernel: Any, flat: list, target: np.ndarray, slow: bool) -> Callable:

@@ -17,7 +17,7 @@ TO_BOOL = frozenset(
 )
 BITWISE = frozenset("bitwise_and bitwise_or bitwise_xor bitwise_not".split())
 IN_FLOAT = frozenset("isnan isinf isfinite".split())  # these answer for integers too
-FIRST_IS_A_CONDITION = frozenset(["where"])
+FIRST_IS_A_CONDITION = frozenset(["where", "masked_scale"])
 # A number as the exponent: products and roots instead of the general power.
 POWERS = {2: "square", 3: "cube", 4: "fourth", 1: "positive", -1: "reciprocal"}
 

@@ -271,3 +271,18 @@ where.vjp(
     input=lambda g, condition: where(condition, g, 0),
     other=lambda g, condition: where(condition, 0, g),
 )
+
+
+@elementwise(
+    conditions=1,
+    samples=[
+        (Bools((3, 4)), Rand((3, 4)), 2.5),
+        (Bools((3, 1)), Rand((2, 3, 4)), 0.5),
+        (Bools((0, 3)), Rand((0, 3)), 2),
+    ],
+)
+def masked_scale(mask, input, scale):
+    """input * scale where mask holds, else 0."""
+
+
+masked_scale.vjp(input=lambda g, mask, scale: masked_scale(mask, g, scale))

@@ -12,7 +12,7 @@ from tritongrad.front import front
 
 from . import linalg, nn, norm, reduce
 from .dims import floating, tensor
-from .elementwise import where
+from .elementwise import masked_scale, where
 
 
 @front(norm.layer_norm)
@@ -125,7 +125,7 @@ def _dropped(name: str, input: Any, p: float, shape: tuple, generator: Any) -> A
     if p == 1:
         return input * 0
     keep = random_mask(1 - p, shape, input, generator)
-    return where(keep, input * (1 / (1 - p)), 0)
+    return masked_scale(keep, input, 1 / (1 - p))
 
 
 @front()
