@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pytest.importorskip("triton", reason="the kernels are Triton's")
@@ -160,3 +161,23 @@ def test_the_last_of_all_programs_may_read_what_the_others_wrote(monkeypatch):
     assert parts.sum().item() == 120 and count.item() == 4
     with pytest.raises(RaceError, match=r"offset 0 from argument 'parts'.*\(3 elements in all\)"):
         last_one_sums[(4,)](parts, count, out, x, ASK=False, N=4, BLOCK=4)
+
+
+def test_numbers_of_numpy_are_taken_where_triton_takes_them():
+    out, x = tensors()
+    scale[(1,)](out, x, 8, np.float64(0.1), BLOCK=8)
+    assert out.tolist() == (x * np.float32(0.1).item()).tolist()  # a float32, as on a GPU
+    for n in (np.int64(8), np.float32(8)):
+        with pytest.raises(TypeError, match="'n' must be a tensor, a number of Python's"):
+            scale[(1,)](out, x, n, 2.5, BLOCK=8)
+
+
+@pytest.mark.skipif(tg.cuda.is_available(), reason="there is a GPU to time on")
+def test_timing_without_a_gpu_says_what_there_is_instead():
+    out, x = tensors()
+    with pytest.raises(RuntimeError, match=r"timed on a GPU only \(.*arch=90"):
+        triton.testing.do_bench(lambda: scale[(1,)](out, x, 8, 2.5, BLOCK=8))
+    driver = triton.runtime.driver.active
+    assert driver.get_active_torch_device() == x.device
+    with pytest.raises(RuntimeError, match="timed on a GPU only"):
+        driver.get_benchmarker()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import namedtuple
 
-import ml_dtypes
 import numpy as np
 import pytest
 
@@ -65,32 +64,6 @@ def bounded(x, out, n, N: tl.constexpr):
 def counted(at, out, N: tl.constexpr):
     i = tl.arange(0, N)
     tl.atomic_add(out + tl.load(at + i), 1.0, i != 0)
-
-
-@triton.jit
-def to_bits(x, out, KIND: tl.constexpr, N: tl.constexpr):
-    i = tl.arange(0, N)
-    tl.store(out + i, tl.load(x + i).to(KIND).to(tl.uint8, bitcast=True))
-
-
-@triton.jit
-def from_bits(x, out, KIND: tl.constexpr, N: tl.constexpr):
-    i = tl.arange(0, N)
-    tl.store(out + i, tl.load(x + i).to(KIND, bitcast=True).to(tl.float32))
-
-
-@triton.jit
-def bits_added(x, out, KIND: tl.constexpr, N: tl.constexpr):
-    i = tl.arange(0, N)
-    bits = tl.load(x + i).to(KIND)
-    tl.store(out + i, (bits + bits).to(tl.float32))
-
-
-@triton.jit
-def float8_product(a, b, out, KIND: tl.constexpr, N: tl.constexpr):
-    at = tl.arange(0, N)[:, None] * N + tl.arange(0, N)[None, :]
-    left, right = tl.load(a + at).to(KIND, bitcast=True), tl.load(b + at).to(KIND, bitcast=True)
-    tl.store(out + at, tl.dot(left, right))
 
 
 @triton.jit
@@ -187,42 +160,6 @@ def test_atomic_adds_of_every_float(dtype):
     out = tg.full((3,), 0.5, device="interpret", dtype=dtype)
     counted[(2,)](at, out, N=8)
     assert out.tolist() == [2.5, 2.5, 10.5]
-
-
-FLOAT8 = {"fp8e4nv": ml_dtypes.float8_e4m3fn, "fp8e5": ml_dtypes.float8_e5m2}
-KINDS = [(tl.float8e4nv, FLOAT8["fp8e4nv"]), (tl.float8e5, FLOAT8["fp8e5"])]
-
-
-@pytest.mark.parametrize(("kind", "dtype"), KINDS)
-def test_float8_is_rounded_to_nearest_even_and_saturates(kind, dtype):
-    bits = np.arange(256, dtype=np.uint8)
-    out = tg.empty(256, device="interpret")
-    from_bits[(1,)](on(bits), out, kind, 256)
-    want = bits.view(dtype).astype(np.float32)
-    assert np.array_equal(out.cpu().numpy(), want, equal_nan=True)
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal(4096) * np.exp2(rng.integers(-22, 20, 4096))
-    x[:4] = np.nan, np.inf, -np.inf, 0
-    x[4:258] = (want[:254] + want[1:255]) / 2  # ties
-    with np.errstate(over="ignore"):
-        narrow = x.astype(np.float16)
-    for given in (x.astype(np.float32), narrow):
-        got = tg.empty(4096, device="interpret", dtype=tg.uint8)
-        to_bits[(1,)](on(given), got, kind, 4096)
-        most = float(ml_dtypes.finfo(dtype).max)
-        right = np.clip(given.astype(np.float32), -most, most).astype(dtype)
-        assert np.array_equal(got.cpu().numpy().view(dtype), right, equal_nan=True)
-
-
-@pytest.mark.parametrize(("kind", "dtype"), KINDS)
-def test_float8_is_multiplied_but_not_added(kind, dtype):
-    a, b = (np.random.default_rng(i).standard_normal((32, 32)).astype(dtype) for i in range(2))
-    out = tg.empty(32, 32, device="interpret")
-    float8_product[(1,)](on(a.view(np.uint8)), on(b.view(np.uint8)), out, kind, 32)
-    want = a.astype(np.float64) @ b.astype(np.float64)
-    assert out.cpu().numpy() == pytest.approx(want, rel=1e-5, abs=1e-5)
-    with pytest.raises(TypeError, match=r"is stored, not computed in: use .to\(tl.float32"):
-        bits_added[(1,)](out, out, kind, 32)
 
 
 def test_functions_of_libdevice():

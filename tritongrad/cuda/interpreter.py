@@ -15,7 +15,7 @@ from triton.runtime.interpreter import TensorHandle
 from .interpreter_memory import Argument, state
 from .interpreter_names import Value, interpreted, scalar, translate
 from .interpreter_races import watched
-from .triton_driver import flat, rebuilt
+from .user_launch import flat, rebuilt
 
 DTYPES = {
     "bool": tl.int1,

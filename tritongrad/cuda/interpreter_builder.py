@@ -17,6 +17,7 @@ from .interpreter_access import Access
 from .interpreter_memory import state
 from .interpreter_numbers import (
     FLOAT8,
+    as_tf32,
     block_type,
     fma,
     numpy_dtype,
@@ -149,11 +150,27 @@ class Builder(Access):
     def create_rsqrt(self, arg):
         return self.unary_op(arg, lambda v: (1 / np.sqrt(v)).astype(v.dtype))
 
-    def create_dot(self, a, b, d, *options):
-        if a.dtype.scalar != tl.bfloat16 and not a.dtype.scalar.is_fp8():
-            return super().create_dot(a, b, d, *options)
+    def create_dot(self, a, b, d, precision, *options):
+        kind = a.dtype.scalar
+        if kind == tl.float32 and precision == stock._ir.INPUT_PRECISION.TF32:
+            a, b = (TensorHandle(as_tf32(x.data), kind) for x in (a, b))
+        if kind != tl.bfloat16 and not kind.is_fp8():
+            return super().create_dot(a, b, d, precision, *options)
         product = np.matmul(to_float(a), to_float(b), dtype=np.float32)
         return TensorHandle(product.astype(d.data.dtype) + d.data, d.dtype.scalar)
+
+    def get_all_ones_value(self, kind):
+        dtype = numpy_dtype(kind)
+        ones = np.ones(1, dtype) if dtype == np.bool_ else ~np.zeros(1, dtype)
+        return TensorHandle(ones, kind.scalar)
+
+    def create_histogram(self, data, bins, mask):
+        values = data.data if mask is None else data.data[mask.data]
+        if values.size and (values.min() < 0 or values.max() >= bins):
+            wrong = values[(values < 0) | (values >= bins)][0]
+            raise ValueError(f"tl.histogram: {wrong} is in none of {bins} bins; mask it out")
+        counts = np.bincount(values.reshape(-1), minlength=bins)
+        return TensorHandle(counts.astype(np.int32), tl.int32)
 
     # Casts.
 

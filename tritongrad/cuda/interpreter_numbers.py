@@ -102,10 +102,21 @@ def two_product_error(a, b, product):
 
 
 def to_integer(values, dtype):
-    """Floats to integers as the GPU does: towards zero, saturating, nan to 0."""
+    """Floats to integers as the GPU does: towards zero, nan to 0, saturating at 16 bits or more
+
+    There is no instruction for 8 bits: those are the low half of 16.
+    """
+    if dtype.itemsize == 1:
+        return to_integer(values, np.dtype(f"{dtype.kind}2")).astype(dtype)
     info = np.iinfo(dtype)
     values = np.nan_to_num(np.trunc(values), nan=0.0, posinf=np.inf, neginf=-np.inf)
     inside = (values > float(info.min) - 1) & (values < float(info.max) + 1)
     result = np.where(inside, values, 0).astype(dtype)
     result = np.where(values >= float(info.max), info.max, result)
     return np.where(values <= float(info.min), info.min, result).astype(dtype)
+
+
+def as_tf32(values):
+    """float32 as tensor cores read it for tf32: the last 13 bits are not there."""
+    bits = np.ascontiguousarray(values).view(np.uint32)
+    return (bits & np.uint32(0xFFFFE000)).view(np.float32)

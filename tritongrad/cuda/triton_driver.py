@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.backends.driver import DriverBase
-from triton.backends.nvidia.compiler import CUDAOptions
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
 from tritongrad.cuda.ahead import DEFAULT_ARCH, aim, aimed_at, asked, compile_too
-from tritongrad.cuda.array import DeviceArray, InterpretArray, empty
+from tritongrad.cuda.array import DeviceArray, empty
 from tritongrad.cuda.seam import device_of, here
+from tritongrad.cuda.user_launch import for_interpret, interpret
+from tritongrad.devices import device
 from tritongrad.dtype import dtype
-
-OPTIONS = set(CUDAOptions.__dataclass_fields__)  # what a launch may say besides arguments
 
 _lock = threading.Lock()
 _installed = False
@@ -43,56 +40,19 @@ def install() -> None:
         _installed = True
 
 
-def array_of(value: Any) -> Any:
-    """The device array that a Tensor holds, or that the value is; else None."""
-    array = getattr(value, "_array", value)
-    return array if isinstance(array, DeviceArray) else None
-
-
-def flat(values: Iterable) -> Iterator:
-    """The values, those in tuples and lists one by one."""
-    for value in values:
-        if isinstance(value, (tuple, list)):
-            yield from flat(value)
-        else:
-            yield value
-
-
-def array_or_tensor(value: Any) -> bool:
-    """Whether a value is a tensor or an array, wherever it lies."""
-    return isinstance(getattr(value, "_array", value), (np.ndarray, DeviceArray))
-
-
-def rebuilt(old: tuple, items: Iterable) -> tuple:
-    """A tuple of the old one's kind, which may have names, with other items."""
-    return type(old)(*items) if hasattr(old, "_fields") else tuple(items)
-
-
-def _interpreted(kernel: Any, args: tuple, kwargs: dict) -> bool:
-    """Whether a launch is for the interpret device; one with arrays of the CPU is refused."""
-    values = flat((*args, *kwargs.values()))
-    kinds = {type(getattr(value, "_array", value)) for value in values}
-    if InterpretArray not in kinds and np.ndarray in kinds:
-        name = getattr(kernel, "base_fn", kernel).__name__
-        raise RuntimeError(
-            f"{name}: a tensor argument is on the CPU; move it with .to('cuda') or .to('interpret')"
-        )
-    return InterpretArray in kinds
-
-
 def _run_or_interpret(stock: Any) -> Any:
     def run(self: Any, *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> Any:
         if warmup:
             args = tuple(_array_of_type(a) if isinstance(a, dtype) else a for a in args)
             with aimed_at(kwargs.pop("arch", None)):
                 return stock(self, *args, grid=grid, warmup=warmup, **kwargs)
-        if not _interpreted(self, args, kwargs):
+        if not for_interpret(self, args, kwargs):
             return stock(self, *args, grid=grid, warmup=warmup, **kwargs)
         if asked():
             compile_too(stock, self, args, kwargs)
         for hook in self.pre_run_hooks:
             hook(*args, **kwargs)
-        return _interpret(self, args, grid, kwargs)
+        return interpret(self, args, grid, kwargs)
 
     return run
 
@@ -102,79 +62,9 @@ def _array_of_type(element: dtype) -> DeviceArray:
     return empty((1,), element.numpy, device_of("interpret"))
 
 
-def _interpret(kernel: Any, args: tuple, grid: Any, kwargs: dict) -> None:
-    """Bind the arguments as Triton does and run the kernel in our interpreter."""
-    from tritongrad.cuda.interpreter import run
-
-    given = dict(zip(kernel.arg_names, args, strict=False)) | kwargs
-    unknown = sorted(given.keys() - set(kernel.arg_names) - OPTIONS)
-    if unknown or len(args) > len(kernel.arg_names):
-        raise TypeError(
-            f"{kernel.__name__} takes {', '.join(kernel.arg_names)}; got {len(args)} arguments by "
-            f"position and {unknown or 'nothing else'} by name"
-        )
-    _check_options(kernel, given)
-    bound, values, constexprs = {}, [], {}
-    for param in kernel.params:
-        if param.name not in given and not param.has_default:
-            raise TypeError(f"{kernel.__name__}: argument {param.name!r} is missing")
-        value = bound[param.name] = given.get(param.name, param.default)
-        if param.is_constexpr and array_or_tensor(value):
-            raise TypeError(
-                f"{kernel.__name__}: argument {param.name!r} is a constexpr, which a tensor cannot "
-                "be: give its .item(), or take the annotation tl.constexpr away"
-            )
-        if param.is_constexpr or value is None:
-            constexprs[param.name] = value
-        else:
-            values.append(_interpretable(kernel, param.name, value))
-    grid = grid(bound) if callable(grid) else grid
-    run(kernel, _checked_grid(kernel, grid), tuple(values), constexprs)
-
-
-def _check_options(kernel: Any, given: dict) -> None:
-    """Refuse what no GPU would take, though the interpreter has no use for it."""
-    warps = given.get("num_warps", 4)
-    if "num_warps" not in kernel.arg_names and (
-        not isinstance(warps, int) or warps <= 0 or warps & (warps - 1)
-    ):
-        raise ValueError(f"{kernel.__name__}: num_warps must be a power of two, got {warps!r}")
-
-
-def _checked_grid(kernel: Any, grid: Any) -> tuple:
-    if not isinstance(grid, (tuple, list)) or not all(hasattr(n, "__index__") for n in grid):
-        raise TypeError(
-            f"{kernel.__name__}: the grid must be a tuple of ints, as in kernel[(4,)](...), got "
-            f"{grid!r}"
-        )
-    if not 1 <= len(grid) <= 3 or min(grid) < 0:
-        raise ValueError(
-            f"{kernel.__name__}: the grid must have 1 to 3 sizes, none of them negative, got {grid}"
-        )
-    return tuple(grid)
-
-
-def _interpretable(kernel: Any, name: str, value: Any) -> Any:
-    if isinstance(value, tuple):
-        items = (_interpretable(kernel, f"{name}[{i}]", item) for i, item in enumerate(value))
-        return rebuilt(value, items)
-    array = array_of(value)
-    if (array is None and hasattr(value, "data_ptr")) or isinstance(value, np.ndarray):
-        raise RuntimeError(
-            f"{kernel.__name__}: argument {name!r} is not on the interpret device as the others "
-            "are; move it with .to('interpret')"
-        )
-    if isinstance(value, (list, dict, str)):
-        raise TypeError(
-            f"{kernel.__name__}: argument {name!r} must be a tensor, a number or a constexpr, got "
-            f"{value!r:.40}"
-        )
-    return value if array is None else array
-
-
 def _tune_or_not(stock: Any) -> Any:
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not _interpreted(self, args, kwargs):
+        if not for_interpret(self, args, kwargs):
             return stock(self, *args, **kwargs)
         measured, self.cache = self.cache, {}  # what is chosen here says nothing about a GPU
         try:
@@ -187,11 +77,22 @@ def _tune_or_not(stock: Any) -> Any:
 
 def _bench_or_not(stock: Any) -> Any:
     def bench(self: Any, *args: Any, config: Any, **meta: Any) -> Any:
-        if _interpreted(self, args, meta):
+        if for_interpret(self, args, meta):
             return [float(self.configs.index(config))] * 3  # the first one wins
         return stock(self, *args, config=config, **meta)
 
     return bench
+
+
+def _refuse_to_time() -> None:
+    from tritongrad.cuda import driver
+
+    there, reason = driver.status()
+    if not there:
+        raise RuntimeError(
+            f"a kernel can be timed on a GPU only ({reason}); kernel.warmup(..., arch=90) tells "
+            "what it needs of one, in .metadata.shared, and what it becomes, in .asm"
+        )
 
 
 class Driver(DriverBase):
@@ -241,18 +142,23 @@ class Driver(DriverBase):
     def get_device_capability(self, device: int | None = None) -> tuple[int, int]:
         return divmod(int(self.get_current_target().arch), 10)
 
-    def get_active_torch_device(self) -> Any:
-        raise RuntimeError("tritongrad's Triton driver has no PyTorch device; use tritongrad's own")
+    def get_active_torch_device(self) -> device:
+        """Where Triton's tutorials put their tensors: the GPU, or what stands in for one."""
+        from tritongrad.cuda import driver
+
+        return device("cuda", here.index) if driver.device_count() else device("interpret")
 
     def get_device_interface(self) -> Any:
         """Event, synchronize and current_device, which is what triton.testing.do_bench calls."""
         import tritongrad.cuda
 
+        _refuse_to_time()
         return tritongrad.cuda
 
     def get_benchmarker(self) -> Any:
         from tritongrad.cuda.triton_launcher import benchmark
 
+        _refuse_to_time()
         return benchmark
 
     def get_empty_cache_for_benchmark(self) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tritongrad.cuda.compile import Binary
 from tritongrad.cuda.seam import here
-from tritongrad.cuda.triton_driver import array_of, flat
+from tritongrad.cuda.user_launch import array_of, flat
 
 REPEATS = 20  # timed runs of a configuration, after two untimed ones
 

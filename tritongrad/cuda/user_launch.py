@@ -1,0 +1,122 @@
+"""A user's launch: the tensors among its arguments, and its run where they lie on interpret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from triton.backends.nvidia.compiler import CUDAOptions
+
+from tritongrad.cuda.array import DeviceArray, InterpretArray
+
+OPTIONS = set(CUDAOptions.__dataclass_fields__)  # what a launch may say besides arguments
+
+
+def array_of(value: Any) -> Any:
+    """The device array that a Tensor holds, or that the value is; else None."""
+    array = getattr(value, "_array", value)
+    return array if isinstance(array, DeviceArray) else None
+
+
+def flat(values: Iterable) -> Iterator:
+    """The values, those in tuples and lists one by one."""
+    for value in values:
+        if isinstance(value, (tuple, list)):
+            yield from flat(value)
+        else:
+            yield value
+
+
+def array_or_tensor(value: Any) -> bool:
+    """Whether a value is a tensor or an array, wherever it lies."""
+    return isinstance(getattr(value, "_array", value), (np.ndarray, DeviceArray))
+
+
+def rebuilt(old: tuple, items: Iterable) -> tuple:
+    """A tuple of the old one's kind, which may have names, with other items."""
+    return type(old)(*items) if hasattr(old, "_fields") else tuple(items)
+
+
+def for_interpret(kernel: Any, args: tuple, kwargs: dict) -> bool:
+    """Whether a launch is for the interpret device; one with arrays of the CPU is refused."""
+    values = flat((*args, *kwargs.values()))
+    kinds = {type(getattr(value, "_array", value)) for value in values}
+    if InterpretArray not in kinds and np.ndarray in kinds:
+        name = getattr(kernel, "base_fn", kernel).__name__
+        raise RuntimeError(
+            f"{name}: a tensor argument is on the CPU; move it with .to('cuda') or .to('interpret')"
+        )
+    return InterpretArray in kinds
+
+
+def interpret(kernel: Any, args: tuple, grid: Any, kwargs: dict) -> None:
+    """Bind the arguments as Triton does and run the kernel in our interpreter."""
+    from tritongrad.cuda.interpreter import run
+
+    given = dict(zip(kernel.arg_names, args, strict=False)) | kwargs
+    unknown = sorted(given.keys() - set(kernel.arg_names) - OPTIONS)
+    if unknown or len(args) > len(kernel.arg_names):
+        raise TypeError(
+            f"{kernel.__name__} takes {', '.join(kernel.arg_names)}; got {len(args)} arguments by "
+            f"position and {unknown or 'nothing else'} by name"
+        )
+    _check_options(kernel, given)
+    bound, values, constexprs = {}, [], {}
+    for param in kernel.params:
+        if param.name not in given and not param.has_default:
+            raise TypeError(f"{kernel.__name__}: argument {param.name!r} is missing")
+        value = bound[param.name] = given.get(param.name, param.default)
+        if param.is_constexpr and array_or_tensor(value):
+            raise TypeError(
+                f"{kernel.__name__}: argument {param.name!r} is a constexpr, which a tensor cannot "
+                "be: give its .item(), or take the annotation tl.constexpr away"
+            )
+        if param.is_constexpr or value is None:
+            constexprs[param.name] = value
+        else:
+            values.append(_interpretable(kernel, param.name, value))
+    grid = grid(bound) if callable(grid) else grid
+    run(kernel, _checked_grid(kernel, grid), tuple(values), constexprs)
+
+
+def _check_options(kernel: Any, given: dict) -> None:
+    """Refuse what no GPU would take, though the interpreter has no use for it."""
+    warps = given.get("num_warps", 4)
+    if "num_warps" not in kernel.arg_names and (
+        not isinstance(warps, int) or warps <= 0 or warps & (warps - 1)
+    ):
+        raise ValueError(f"{kernel.__name__}: num_warps must be a power of two, got {warps!r}")
+
+
+def _checked_grid(kernel: Any, grid: Any) -> tuple:
+    if not isinstance(grid, (tuple, list)) or not all(hasattr(n, "__index__") for n in grid):
+        raise TypeError(
+            f"{kernel.__name__}: the grid must be a tuple of ints, as in kernel[(4,)](...), got "
+            f"{grid!r}"
+        )
+    if not 1 <= len(grid) <= 3 or min(grid) < 0:
+        raise ValueError(
+            f"{kernel.__name__}: the grid must have 1 to 3 sizes, none of them negative, got {grid}"
+        )
+    return tuple(grid)
+
+
+def _interpretable(kernel: Any, name: str, value: Any) -> Any:
+    if isinstance(value, tuple):
+        items = (_interpretable(kernel, f"{name}[{i}]", item) for i, item in enumerate(value))
+        return rebuilt(value, items)
+    array = array_of(value)
+    if (array is None and hasattr(value, "data_ptr")) or isinstance(value, np.ndarray):
+        raise RuntimeError(
+            f"{kernel.__name__}: argument {name!r} is not on the interpret device as the others "
+            "are; move it with .to('interpret')"
+        )
+    if isinstance(value, np.float64):
+        return float(value)  # Triton takes it for the float that it is
+    if isinstance(value, (list, dict, str, np.generic)):
+        raise TypeError(
+            f"{kernel.__name__}: argument {name!r} must be a tensor, a number of Python's or a "
+            f"constexpr, got {value!r:.40}"
+        )
+    return value if array is None else array
