@@ -181,3 +181,28 @@ def test_timing_without_a_gpu_says_what_there_is_instead():
     assert driver.get_active_torch_device() == x.device
     with pytest.raises(RuntimeError, match="timed on a GPU only"):
         driver.get_benchmarker()
+
+
+def test_a_view_whose_strides_the_kernel_is_not_told_is_warned_of():
+    out, x = tensors()
+    with pytest.warns(
+        UserWarning, match=r"'x' is not contiguous \(its strides are \(1, 4\)\)"
+    ) as w:
+        scale[(1,)](out, x.reshape(2, 4).t(), 8, 2.0, BLOCK=8)
+    assert w[0].filename == __file__
+    gradient = tg.ones(1, device="interpret").expand(8)  # what backward of sum() hands on
+    with pytest.warns(UserWarning, match=r"strides are \(0,\)"), pytest.raises(IndexError):
+        scale[(1,)](out, gradient, 8, 2.0, BLOCK=8)
+    scale[(1,)](out, x.reshape(2, 4).t(), 4, 2.0, BLOCK=4)  # 4 is one of them
+    scale[(1,)](out, x[3:], 5, 2.0, BLOCK=8)
+
+
+def test_a_kernel_that_writes_what_backward_needs_is_found_out():
+    x = tg.arange(8.0, device="interpret").requires_grad_()
+    y = x * 2
+    loss = (y * y).sum()
+    scale[(1,)](tg.empty_like(y), y.detach(), 8, 2.0, BLOCK=8)  # only reads it
+    loss.backward(retain_graph=True)
+    scale[(1,)](y.detach(), y.detach(), 8, 2.0, BLOCK=8)
+    with pytest.raises(RuntimeError, match=r"saved by MulBackward.* changed by the kernel scale"):
+        loss.backward()

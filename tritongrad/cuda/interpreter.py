@@ -31,6 +31,7 @@ def run(kernel, grid, args, constexprs, live=None):
 
     An array has ptr, dtype and storage (with ptr and nbytes). `live` lists (ptr, nbytes) of the
     memory that a pointer read from memory may point into: by default all of the device's.
+    Returns the names of the arguments that the kernel has written to.
     """
     code = interpreted(kernel)
     values = list(bind(code, args, constexprs))
@@ -54,6 +55,7 @@ def run(kernel, grid, args, constexprs, live=None):
     else:
         if races is not None:
             races.check()
+        return {argument.name for argument in state.arguments if argument.written}
     finally:
         state.kernel, state.arguments, state.live, state.grid, state.program = old
         state.observer = observer

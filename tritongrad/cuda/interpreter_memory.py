@@ -19,6 +19,7 @@ class Argument:
     itemsize: int
     low: int
     high: int
+    written: bool = False  # whether the kernel has written through it
 
 
 class State(threading.local):
@@ -51,6 +52,7 @@ def check(kind, ptrs, mask, size):
     own = ptrs.attr.get("argument")
     for argument in state.arguments if own is None else (own,):
         if argument.low <= low and high <= argument.high:
+            argument.written |= kind != "load"
             break
     else:
         check_lanes(kind, addresses.reshape(-1), size, own, ptrs.data.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -76,8 +77,44 @@ def interpret(kernel: Any, args: tuple, grid: Any, kwargs: dict) -> None:
             constexprs[param.name] = value
         else:
             values.append(_interpretable(kernel, param.name, value))
+    tensors = dict(_tensors(bound.items()))
+    _warn_of_strides(kernel, tensors, bound.values())
     grid = grid(bound) if callable(grid) else grid
-    run(kernel, _checked_grid(kernel, grid), tuple(values), constexprs)
+    written = run(kernel, _checked_grid(kernel, grid), tuple(values), constexprs)
+    for name in written:
+        note_write(tensors[name], kernel.__name__)
+
+
+def _tensors(values: Iterable) -> Iterator:
+    """(name, tensor) of the arguments that are tensors, those in tuples too."""
+    for name, value in values:
+        if isinstance(value, tuple):
+            yield from _tensors((f"{name}[{i}]", item) for i, item in enumerate(value))
+        elif array_of(value) is not None:
+            yield name, value
+
+
+def _warn_of_strides(kernel: Any, tensors: dict, values: Iterable) -> None:
+    """A kernel that is not told the strides of a tensor most likely takes it for contiguous."""
+    numbers = {value for value in flat(values) if isinstance(value, int) and value != 1}
+    for name, value in tensors.items():
+        array: Any = array_of(value)
+        strides = tuple(s // array.itemsize for s in array.strides)
+        used = {s for s, n in zip(strides, array.shape, strict=True) if n > 1}
+        if not array.contiguous and not used & numbers:
+            warnings.warn(
+                f"{kernel.__name__}: argument {name!r} is not contiguous (its strides are "
+                f"{strides}), and no other argument is one of them: pass .contiguous(), or them",
+                stacklevel=5,
+            )
+
+
+def note_write(tensor: Any, kernel: str) -> None:
+    """Let a backward that has saved the tensor know that it was changed, and by whom."""
+    cell = getattr(tensor, "_version", None)
+    if isinstance(cell, list):  # else nobody has saved it, or it is of inference mode
+        cell[0] += 1
+        cell[2] = f"the kernel {kernel}"
 
 
 def _check_options(kernel: Any, given: dict) -> None:
