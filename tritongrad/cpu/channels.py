@@ -1,182 +1,180 @@
-"""Batch normalisation on NumPy: a few passes over blocks of images that stay in the cache.
+"""Batch normalisation on NumPy: a few passes over blocks of images.
 
-Sums run along the contiguous rows of each channel in float32 (pairwise, by NumPy) or, where those
-are short, over a few images; the rest in float64. x - mean is taken with the nearest number to the
-mean, which is exact near it, and what that number lacks is put right afterwards.
+x - mean is taken with the nearest number to the mean, which is exact near it, and what that number
+lacks is put right afterwards.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from tritongrad.dtype import FLOAT32, FLOAT64
+from tritongrad.dtype import FLOAT64
 
+from . import rows
+from .nn import wide
+from .norm import GROUP, add_groups
 from .pool import empty
-from .scratch import little_room
-from .team import cuts, team
 
 Array = np.ndarray
-BLOCK = 1 << 17  # elements worked on at a time
-SPLIT = 1 << 18  # elements from which a second thread pays for its wake-up
 LONG = 512  # elements of a plane from which loops along it are long enough
-GROUP = 16  # images that are added up in float32
-add = np.add.reduce
+FEW = 4  # elements of a plane for each image of a group below which sums along planes are slower
 
 
-def planes(x: Array) -> Array:
-    """(images, channels, elements)"""
-    return x.reshape(*x.shape[:2], -1) if x.size else x.reshape(*x.shape[:2], 0)
+@functools.lru_cache(maxsize=256)
+def lie(images: int, channels: int, n: int) -> tuple[bool, tuple]:
+    """Whether sums run along planes, and the shape: (images, channels, elements of a plane).
+
+    Where they do not, it is (groups, images of a group, channels * elements).
+    """
+    group = max(k for k in range(1, GROUP + 1) if images % k == 0)
+    if n >= FEW * group:
+        return True, (images, channels, n)
+    return False, (images // group, group, channels * n)
 
 
-def narrow(x: Array) -> np.dtype:
-    """The type to compute in."""
-    return FLOAT64 if x.dtype == FLOAT64 else FLOAT32
+class Planes:
+    """A batch x in such a shape and in float32 at least, and `away`, which becomes x - mean.
+
+    Sums run along planes, or over the images of a group, in that type; the rest in float64.
+    """
+
+    def __init__(self, x: Array) -> None:
+        self.channels, self.n = x.shape[1], math.prod(x.shape[2:])
+        self.count = max(len(x) * self.n, 1)  # elements of a channel
+        self.along, self.shape = lie(len(x), self.channels, self.n)
+        self.x = self.array(x)
+        self.away = empty(self.shape, self.x.dtype)
+
+    def array(self, t: Array) -> Array:
+        """Another batch likewise."""
+        return np.ascontiguousarray(wide(t)).reshape(self.shape)
+
+    def column(self, t: Array) -> Array:
+        """A number for each channel, in the type of x and a shape that broadcasts to it."""
+        t = t.astype(self.x.dtype, copy=False)
+        if self.n >= LONG:
+            return t[:, None]
+        t = t.repeat(self.n)  # NumPy likes long loops
+        return t.reshape(self.shape[1:]) if self.along else t
+
+    def in_blocks(self, work: Callable) -> None:
+        """work(first, last) of images or groups, by the team if that pays."""
+        rows.in_blocks(self.shape[0], self.shape[1] * self.shape[2], work)
+
+    def sums(self, terms: Callable) -> Array:
+        """The sum over each channel of an array or the product of two: terms(first, last)."""
+        shape = self.shape[0], self.channels, 1 if self.along else self.n
+        parts = np.empty((shape[0], shape[1] * shape[2]), FLOAT64 if self.along else self.x.dtype)
+
+        def work(i: int, j: int) -> None:
+            arrays = terms(i, j)
+            if self.along:
+                lines = [a.reshape(-1, self.n) for a in arrays]
+                found = rows.sums(*lines) if len(lines) == 1 else rows.dots(*lines)
+                parts[i:j] = found.reshape(j - i, -1)
+            else:
+                add_groups(arrays, parts[i:j])
+
+        self.in_blocks(work)
+        return np.add.reduce(parts.reshape(shape), (0, 2), FLOAT64)
+
+    def centre(self, mean: Array) -> tuple[Array, Callable]:
+        """What the numbers nearest to the means lack, and what takes these from a block of x."""
+        near = mean.astype(self.x.dtype)
+        column = self.column(near)
+
+        def centred(i: int, j: int) -> Array:
+            return np.subtract(self.x[i:j], column, out=self.away[i:j])
+
+        return mean - near, centred
 
 
-def in_blocks(work: Callable, x: Array) -> int:
-    """work(block, its number) for blocks of images, by the team; how many blocks there are."""
-    step = max(BLOCK // max(x[:1].size, 1), 1)
-    count = -(-len(x) // step)
-
-    def part(start: int, stop: int) -> None:
-        with little_room(math.prod(x.shape[1:])):
-            for k in range(start, stop):
-                work(slice(k * step, min((k + 1) * step, len(x))), k)
-
-    if x.size < SPLIT or count < 2:
-        part(0, count)
-    else:
-        team().run(part, cuts(count, 1))
-    return count
+def factor(var: Array, eps: float) -> Array:
+    """1 / sqrt(var + eps)"""
+    return 1 / np.sqrt(var.astype(FLOAT64, copy=False) + eps)
 
 
-def summed(x: Array, terms: Callable, outputs: int) -> Array:
-    """The sums over each channel of what terms(block) gives, in float64: (outputs, channels)."""
-    step = max(BLOCK // max(x[:1].size, 1), 1)
-    found = np.zeros((outputs, -(-len(x) // step), x.shape[1]))
+def _finish(
+    planes: Planes, away: Callable, weight: Array | None, bias: Array | None, scale: Array,
+    rest: Array,
+) -> None:  # fmt: skip
+    """(x - mean) * scale * weight + bias in place of each block that away(first, last) gives."""
+    scale = scale if weight is None else scale * weight
+    shift = -rest * scale if bias is None else bias - rest * scale
+    times, plus = planes.column(scale), planes.column(shift)
 
-    def work(block: slice, k: int) -> None:
-        for i, values in enumerate(terms(block)):
-            if x.shape[2] >= LONG:
-                add(add(values, 2), 0, FLOAT64, found[i, k])
-            else:  # rows are too short to add up along: from image to image, in small groups
-                groups = [add(values[n : n + GROUP], 0) for n in range(0, len(values), GROUP)]
-                add(np.array(groups), (0, 2), FLOAT64, found[i, k])
+    def work(i: int, j: int) -> None:
+        block = away(i, j)
+        np.multiply(block, times, out=block)
+        np.add(block, plus, out=block)
 
-    in_blocks(work, x)
-    return add(found, 1)
-
-
-def column(t: Array, x: Array, dtype: np.dtype) -> Array:
-    """One number a channel, as a shape that broadcasts to (images, channels, elements)."""
-    t = t.astype(dtype).reshape(-1, 1)
-    return t if x.shape[2] >= LONG else np.repeat(t, x.shape[2], 1)  # NumPy likes long loops
+    planes.in_blocks(work)
 
 
-def split(mean: Array, x: Array, dtype: np.dtype) -> tuple[Array, Array]:
-    """The nearest numbers of a dtype to the means, as a column, and what they lack."""
-    near = mean.astype(dtype)
-    return column(near, x, dtype), mean.astype(FLOAT64) - near
-
-
-def channel_statistics(x: Array) -> tuple[Array, Array]:
-    """(mean, variance) of each channel, in float64."""
-    x, wide = planes(x), narrow(x)
-    n = max(x.size // max(x.shape[1], 1), 1)
-    (total,) = summed(x, lambda block: (x[block].astype(wide, copy=False),), 1)
-    mean = total / n
-    near, rest = split(mean, x, wide)
-
-    def squares(block: slice) -> tuple:
-        away = np.subtract(x[block], near, out=empty(x[block].shape, wide))
-        return (np.multiply(away, away, out=away),)
-
-    (square,) = summed(x, squares, 1)
-    return mean, np.maximum(square / n - rest * rest, 0)
+def batch_norm_forward(
+    x: Array, weight: Array | None, bias: Array | None, eps: float
+) -> tuple[Array, Array, Array]:
+    """batch_norm in training, and the mean and variance of each channel in float64."""
+    planes = Planes(x)
+    mean = planes.sums(lambda i, j: (planes.x[i:j],)) / planes.count
+    rest, centred = planes.centre(mean)
+    square = planes.sums(lambda i, j: (centred(i, j), planes.away[i:j]))
+    var = np.maximum(square / planes.count - rest * rest, 0)
+    _finish(planes, lambda i, j: planes.away[i:j], weight, bias, factor(var, eps), rest)
+    return planes.away.reshape(x.shape).astype(x.dtype, copy=False), mean, var
 
 
 def batch_norm(
-    x: Array,
-    weight: Array | None,
-    bias: Array | None,
-    eps: float,
-    training: bool,
-    mean: Array,
-    var: Array,
-) -> Array:
-    """(x - mean) / sqrt(var + eps) * weight + bias"""
-    shape, dtype, wide = x.shape, x.dtype, narrow(x)
-    x = planes(x)
-    near, rest = split(mean, x, wide)
-    scale = 1 / np.sqrt(var.astype(FLOAT64) + eps)
-    if weight is not None:
-        scale = scale * weight
-    shift = -rest * scale
-    if bias is not None:
-        shift = shift + bias
-    factor, addend = column(scale, x, wide), column(shift, x, wide)
-    out = empty(x.shape, dtype)
-
-    def work(block: slice, k: int) -> None:
-        y = out[block] if dtype is wide else empty(x[block].shape, wide)
-        np.subtract(x[block], near, out=y)
-        np.multiply(y, factor, out=y)
-        np.add(y, addend, out=y)
-        if y.dtype is not dtype:
-            out[block] = y
-
-    in_blocks(work, x)
-    return out.reshape(shape)
+    x: Array, weight: Array | None, bias: Array | None, eps: float, training: bool, mean: Array,
+    var: Array, value: Array | None,
+) -> Array:  # fmt: skip
+    """(x - mean) / sqrt(var + eps) * weight + bias, unless that is known."""
+    if value is not None:
+        return value
+    planes = Planes(x)
+    rest, centred = planes.centre(mean)
+    _finish(planes, centred, weight, bias, factor(var, eps), rest)
+    return planes.away.reshape(x.shape).astype(x.dtype, copy=False)
 
 
-def batch_norm_sums(
-    grad: Array, x: Array, eps: float, mean: Array, var: Array
-) -> tuple[Array, Array]:
-    """For each channel the sums of grad and of grad * (x - mean) / sqrt(var + eps)."""
-    grad, x, wide = planes(grad), planes(x), narrow(x)
-    near, rest = split(mean, x, wide)
+def batch_norm_gradients(
+    grad: Array, x: Array, weight: Array | None, eps: float, mean: Array, var: Array
+) -> tuple[Array, Array, Array]:
+    """The gradients of batch_norm in training by input, weight and bias.
 
-    def terms(block: slice) -> tuple:
-        g = grad[block].astype(wide, copy=False)
-        away = np.subtract(x[block], near, out=empty(g.shape, wide))
-        return g, np.multiply(away, g, out=away)
+    By input: weight r (grad - <grad> - y <grad y>), with y = (x - mean) r, r = 1 / sqrt(var + eps)
+    and <> the mean of a channel.
+    """
+    planes = Planes(x)
+    g = planes.array(grad)
+    rest, centred = planes.centre(mean)
+    r = factor(var, eps)
+    by_bias = planes.sums(lambda i, j: (g[i:j],))
+    along = planes.sums(lambda i, j: (g[i:j], centred(i, j)))
+    by_weight = (along - rest * by_bias) * r
+    bend = -by_weight * r / planes.count
+    shift = -by_bias / planes.count - bend * rest
+    scale = r if weight is None else r * weight
+    times, plus, scale = [planes.column(t) for t in (bend, shift, scale)]
 
-    level, slope = summed(x, terms, 2)
-    slope = (slope - rest * level) / np.sqrt(var.astype(FLOAT64) + eps)
-    return level.astype(wide), slope.astype(wide)
+    def finish(i: int, j: int) -> None:
+        away = planes.away[i:j]
+        np.multiply(away, times, out=away)
+        np.add(away, plus, out=away)
+        np.add(away, g[i:j], out=away)
+        np.multiply(away, scale, out=away)
+
+    planes.in_blocks(finish)
+    by_input = planes.away.reshape(x.shape).astype(grad.dtype, copy=False)
+    return by_input, by_weight.astype(planes.x.dtype), by_bias.astype(planes.x.dtype)
 
 
 def batch_norm_backward(
-    grad: Array,
-    x: Array,
-    weight: Array | None,
-    eps: float,
-    mean: Array,
-    var: Array,
-    level: Array,
-    slope: Array,
+    grad: Array, x: Array, weight: Array | None, eps: float, mean: Array, var: Array
 ) -> Array:
-    """weight r (grad - <grad> - y <grad y>), with y = (x - mean) r, r = 1 / sqrt(var + eps)"""
-    shape, wide = x.shape, narrow(x)
-    grad, x = planes(grad), planes(x)
-    n = max(x.size // max(x.shape[1], 1), 1)
-    near, rest = split(mean, x, wide)
-    r = 1 / np.sqrt(var.astype(FLOAT64) + eps)
-    scale = r if weight is None else r * weight
-    bend = -scale * r * slope.astype(FLOAT64) / n
-    shift = -scale * level / n - bend * rest
-    of_grad, of_x, addend = column(scale, x, wide), column(bend, x, wide), column(shift, x, wide)
-    out = empty(x.shape, grad.dtype)
-
-    def work(block: slice, k: int) -> None:
-        y = np.subtract(x[block], near, out=empty(x[block].shape, wide))
-        np.multiply(y, of_x, out=y)
-        np.add(y, addend, out=y)
-        scaled = np.multiply(grad[block], of_grad, out=empty(y.shape, wide))
-        np.add(y, scaled, out=out[block], casting="same_kind")
-
-    in_blocks(work, x)
-    return out.reshape(shape)
+    """The first of them."""
+    return batch_norm_gradients(grad, x, weight, eps, mean, var)[0]

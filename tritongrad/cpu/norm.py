@@ -163,15 +163,15 @@ class Parts:
         n = self.sums.shape[1]
         if whole:
             groups = [a[:end].reshape(whole, GROUP, n) for a in factors]
-            _add_groups(groups, self.sums[first : first + whole])
+            add_groups(groups, self.sums[first : first + whole])
         if end < len(factors[0]):
-            _add_groups([a[None, end:] for a in factors], self.sums[first + whole :])
+            add_groups([a[None, end:] for a in factors], self.sums[first + whole :])
 
     def total(self) -> Array:
         return total(self.sums, (0,))
 
 
-def _add_groups(factors: list, out: Array) -> None:
+def add_groups(factors: list, out: Array) -> None:
     """(groups, rows, n) -> (groups, n), from row to row."""
     if len(factors) == 1:
         add(factors[0], 1, None, out)

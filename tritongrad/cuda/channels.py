@@ -29,11 +29,22 @@ def standard(
     return elementwise("mul", away, scale), scale
 
 
+def batch_norm_forward(
+    x: DeviceArray, weight: DeviceArray | None, bias: DeviceArray | None, eps: float
+) -> tuple[DeviceArray, DeviceArray, DeviceArray]:
+    """batch_norm in training, and the mean and variance of each channel"""
+    wide, over = cast(x, accumulator(x.dtype)), (0, *range(2, x.ndim))
+    mean, var = reduce.mean(wide, over), reduce.var(wide, over, 0)
+    return batch_norm(x, weight, bias, eps, True, mean, var, None), mean, var
+
+
 def batch_norm(
     x: DeviceArray, weight: DeviceArray | None, bias: DeviceArray | None, eps: float,
-    training: bool, mean: DeviceArray, var: DeviceArray,
+    training: bool, mean: DeviceArray, var: DeviceArray, value: DeviceArray | None,
 ) -> DeviceArray:  # fmt: skip
-    """(x - mean) / sqrt(var + eps) * weight + bias"""
+    """(x - mean) / sqrt(var + eps) * weight + bias, unless that is known"""
+    if value is not None:
+        return value
     y, _ = standard(x, mean, var, eps)
     if weight is not None:
         y = elementwise("mul", y, by_channel(weight, x))
@@ -42,24 +53,15 @@ def batch_norm(
     return cast(y, x.dtype)
 
 
-def batch_norm_sums(
-    grad: DeviceArray, x: DeviceArray, eps: float, mean: DeviceArray, var: DeviceArray
-) -> tuple[DeviceArray, DeviceArray]:
-    """For each channel the sums of grad and of grad * y, with y = (x - mean) / sqrt(var + eps)"""
-    y, _ = standard(x, mean, var, eps)
-    grad, over = cast(grad, y.dtype), (0, *range(2, x.ndim))
-    along = elementwise("mul", grad, y)
-    return reduce.sum(grad, over, False, y.dtype), reduce.sum(along, over, False, y.dtype)
-
-
 def batch_norm_backward(
     grad: DeviceArray, x: DeviceArray, weight: DeviceArray | None, eps: float, mean: DeviceArray,
-    var: DeviceArray, level: DeviceArray, slope: DeviceArray,
+    var: DeviceArray,
 ) -> DeviceArray:  # fmt: skip
     """weight r (grad - <grad> - y <grad y>), with <> the mean of a channel"""
     y, scale = standard(x, mean, var, eps)
-    grad, n = cast(grad, y.dtype), x.size // max(x.shape[1], 1)
-    level, slope = (elementwise("mul", by_channel(t, x), 1 / max(n, 1)) for t in (level, slope))
+    grad, over = cast(grad, y.dtype), (0, *range(2, x.ndim))
+    level = reduce.mean(grad, over, True)
+    slope = reduce.mean(elementwise("mul", grad, y), over, True)
     rest = elementwise("sub", elementwise("sub", grad, level), elementwise("mul", y, slope))
     if weight is not None:
         scale = elementwise("mul", scale, by_channel(weight, x))

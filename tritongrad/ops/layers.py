@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tritongrad.autograd.modes import no_grad
+import numpy as np
+
+from tritongrad.autograd.history import count_write
+from tritongrad.autograd.modes import no_grad, quiet
 from tritongrad.autograd.variable import wrap
 from tritongrad.devices import device_of_array
 from tritongrad.front import front
@@ -99,14 +102,23 @@ def batch_norm(
         raise ValueError(
             f"batch_norm: expected more than 1 value per channel when training, got input {shape}"
         )
-    with no_grad():
-        mean, var = norm.channel_statistics(input)
-        if running_mean is not None:
-            running_mean.mul_(1 - momentum).add_(mean.to(running_mean.dtype) * momentum)
-        if running_var is not None:
-            unbiased = var.to(running_var.dtype) * (n / (n - 1))
-            running_var.mul_(1 - momentum).add_(unbiased * momentum)
-    return norm.batch_norm(input, weight, bias, eps, True, mean, var)
+    value, mean, var = norm.batch_norm_forward(input, weight, bias, eps)
+    _move(running_mean, mean, momentum, momentum)
+    _move(running_var, var, momentum, momentum * n / (n - 1))
+    return norm.batch_norm(input, weight, bias, eps, True, mean, var, value)
+
+
+def _move(running: Any, batch: Any, momentum: float, share: float) -> None:
+    """running * (1 - momentum) + batch * share, in place and not recorded."""
+    if running is None:
+        return
+    to, of = running._array, batch._array
+    if type(to) is type(of) is np.ndarray and to.flags.carray:
+        quiet(lambda: np.copyto(to, to * (1 - momentum) + of * share, casting="unsafe"))
+        count_write(running, "batch_norm")
+    else:
+        with no_grad():
+            running.mul_(1 - momentum).add_(batch * share)
 
 
 def random_mask(p: float, shape: tuple, like: Any, generator: Any) -> Any:

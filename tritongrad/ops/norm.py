@@ -132,7 +132,7 @@ class _Last(threading.local):
         return found
 
 
-_last, _last_rows = _Last(), _Last()
+_last_rows = _Last()
 
 
 def _first_order(g: Any) -> bool:
@@ -187,28 +187,18 @@ def _of_channels(name: str) -> dict:
     return {"cpu": getattr(channels, name), "device": run}
 
 
-def channel_statistics(input: Any) -> tuple[Any, Any]:
-    """(mean, variance) of each channel, in float32 at least; nothing is recorded."""
-    if type(input._array) is np.ndarray:
-        found = quiet(channels.channel_statistics, input._array)
-        return wrap(found[0]), wrap(found[1])
-    x = input.detach() if input.element_size() > 2 else input.detach().float()
-    over = but_channels(input.shape)
-    return mean(x, over), var(x, over, 0, False)
+CHANNELS = [
+    (Rand((4, 3)), Rand((3,)), Rand((3,)), 0.1),
+    (Rand((2, 3, 2, 2)), Rand((3,)), None, 1e-5),
+    (Rand((2, 3, 2)), None, None, 1e-5),
+]
 
 
-@op(samples=[(Rand((4, 3)), Rand((4, 3)), 0.1)], **_of_channels("batch_norm_sums"))
-def batch_norm_sums(grad: Tensor, input: Tensor, eps, mean=None, var=None):
-    """For each channel the sums of grad and of grad * (x - mean) / sqrt(var + eps)."""
-    floating("batch_norm_sums", grad, "grad")
-    return grad, input, eps, *(channel_statistics(input) if var is None else (mean, var))
-
-
-def _sums(g: Any, input: Any, eps: float, mean: Any, var: Any) -> tuple:
-    """batch_norm_sums, once in a backward pass: that makes its own tensor of what was saved."""
-    if _last.known(g, input, mean):
-        return _last.found
-    return _last.keep(g, input, mean, batch_norm_sums(g, input, eps, mean, var))
+@op(samples=CHANNELS, **_of_channels("batch_norm_forward"))
+def batch_norm_forward(input: Tensor, weight, bias, eps):
+    """(batch_norm in training, mean, variance of each channel), not recorded."""
+    floating("batch_norm", input)
+    return input, weight, bias, eps
 
 
 @op(
@@ -218,15 +208,11 @@ def _sums(g: Any, input: Any, eps: float, mean: Any, var: Any) -> tuple:
     ],
     **_of_channels("batch_norm_backward"),
 )
-def batch_norm_backward(
-    grad: Tensor, input: Tensor, weight, eps, mean=None, var=None, level=None, slope=None
-):
+def batch_norm_backward(grad: Tensor, input: Tensor, weight, eps, mean=None, var=None):
     """The gradient of batch_norm in training by input: weight r (grad - <grad> - y <grad y>)."""
     if var is None:
-        mean, var = channel_statistics(input)
-    if slope is None:
-        level, slope = batch_norm_sums(grad, input, eps, mean, var)
-    return grad, input, weight, eps, mean, var, level, slope
+        _, mean, var = batch_norm_forward(input, None, None, eps)
+    return grad, input, weight, eps, mean, var
 
 
 def _weighted(t: Any, weight: Any) -> Any:
@@ -249,47 +235,54 @@ FIXED = (Rand((3,), -0.1, 0.1), Rand((3,), 1.0, 1.2))
 
 @op(
     samples=[
-        (Rand((4, 3)), Rand((3,)), Rand((3,)), 0.1, True),
-        (Rand((2, 3, 2, 2)), Rand((3,)), None, 1e-5, True),
+        *[(*args, True) for args in CHANNELS],
         (Rand((2, 3, 2)), Rand((3,)), Rand((3,)), 1e-5, False, *FIXED),
         (Rand((4, 3)), None, None, 1e-5, False, *FIXED),
     ],
     **_of_channels("batch_norm"),
 )
-def batch_norm(input: Tensor, weight, bias, eps, training, mean=None, var=None):
+def batch_norm(input: Tensor, weight, bias, eps, training, mean=None, var=None, value=None):
     """(x - mean) / sqrt(var + eps) * weight + bias, with one of each for each channel (dim 1).
 
     In training mean and var are those of input over the other dims, and its gradient counts them.
     """
     floating("batch_norm", input)
-    return (
-        input,
-        weight,
-        bias,
-        eps,
-        training,
-        *(channel_statistics(input) if var is None else (mean, var)),
-    )
+    if var is None:
+        value, mean, var = batch_norm_forward(input, weight, bias, eps)
+    return input, weight, bias, eps, training, mean, var, value
 
 
 def _batch_norm_input(g, input, weight, eps, training, mean, var):
-    if not training:
-        return _weighted(g, weight) * by_channel((var + eps).rsqrt(), g.shape)
-    sums = _sums(g, input, eps, mean, var) if _first_order(g) else ()
-    return batch_norm_backward(g, input, weight, eps, mean, var, *sums)
+    if training:
+        return batch_norm_backward(g, input, weight, eps, mean, var)
+    return _weighted(g, weight) * by_channel((var + eps).rsqrt(), g.shape)
 
 
-def _batch_norm_weight(g, input, weight, eps, training, mean, var):
-    if _first_order(g):
-        return _sums(g, input, eps, mean, var)[1].to(weight.dtype)
+def _batch_norm_weight(g, input, eps, training, mean, var):
     y = batch_norm(input, None, None, eps, training, mean, var)
     return sum(g * y, but_channels(g.shape))
 
 
-def _batch_norm_bias(g, input, bias, eps, mean, var):
-    if _first_order(g):
-        return _sums(g, input, eps, mean, var)[0].to(bias.dtype)
+def _batch_norm_bias(g):
     return sum(g, but_channels(g.shape))
 
 
-batch_norm.vjp(input=_batch_norm_input, weight=_batch_norm_weight, bias=_batch_norm_bias)
+def _batch_norm_all(g, input, weight, eps, training, mean, var):
+    """All three; in training without a record as one piece of work on the CPU."""
+    if training and _first_order(g):
+        arrays = [t._array for t in (g, input, weight)]
+        found = quiet(channels.batch_norm_gradients, *arrays, eps, mean._array, var._array)
+        return [wrap(array) for array in found]
+    return [
+        _batch_norm_input(g, input, weight, eps, training, mean, var),
+        _batch_norm_weight(g, input, eps, training, mean, var),
+        _batch_norm_bias(g),
+    ]
+
+
+batch_norm.vjp(
+    _batch_norm_all,
+    input=_batch_norm_input,
+    weight=_batch_norm_weight,
+    bias=_batch_norm_bias,
+)
