@@ -142,3 +142,37 @@ def test_a_histogram_counts_what_is_in_its_bins_and_refuses_the_rest():
     assert out.tolist() == [1, 0, 0, 2]
     with pytest.raises(ValueError, match=r"tl.histogram: 4 is in none of 4 bins"):
         counted_in_bins[(1,)](x, out, 4, N=4, BINS=4)
+
+
+SCALE = tl.constexpr(3)
+
+
+@triton.jit
+def constants_first(x, out, N: tl.constexpr):
+    i = tl.arange(0, N)
+    v = tl.load(x + i)
+    twice = (SCALE - 1) * v  # a tensor, not a constexpr that holds one
+    tl.store(out + i, (SCALE + twice).to(tl.float32) + v.shape[0] * v)
+    at = tl.constexpr(8) + i
+    tl.store(out + at.to(tl.int64), (SCALE - v > 0).to(tl.float32) + 1 // SCALE.value)
+
+
+@triton.jit
+def sorted_and_largest(x, out, N: tl.constexpr, K: tl.constexpr):
+    v = tl.load(x + tl.arange(0, N))
+    tl.store(out + tl.arange(0, N), tl.sort(v, descending=True))
+    tl.store(out + N + tl.arange(0, K), tl.topk(v, K))
+
+
+def test_a_constant_beside_a_tensor_gives_a_tensor():
+    x, out = on(np.arange(8, dtype=np.float32)), tg.empty(16, device="interpret")
+    constants_first[(1,)](x, out, N=8)
+    assert out.tolist() == [10 * n + 3 for n in range(8)] + [n < 3 for n in range(8)]
+
+
+def test_sorting_and_the_largest():
+    x = np.random.default_rng(0).standard_normal(16).astype(np.float32)
+    out = tg.empty(20, device="interpret")
+    sorted_and_largest[(1,)](on(x), out, N=16, K=4)
+    want = np.sort(x)[::-1]
+    assert out.cpu().numpy().tolist() == [*want, *want[:4]]

@@ -19,6 +19,7 @@ from triton.runtime.jit import JITFunction
 
 from . import interpreter_libdevice as libdevice
 from .interpreter_builder import Builder
+from .interpreter_constants import Constant
 from .interpreter_numbers import block_type
 from .interpreter_reduce import Reductions
 
@@ -88,6 +89,8 @@ def translate(value):
         return tuple(map(translate, value))
     if getattr(value, "__module__", None) in libdevice.MODULES and inspect.isfunction(value):
         return libdevice.function(value.__name__, semantic)
+    if type(value) is tl.constexpr:
+        return Constant(value.value)
     replacement = _replacements.get(id(value))
     if replacement is not None:
         return replacement
@@ -212,7 +215,7 @@ OURS = {tl.tensor: Value, tl.tensor_descriptor: Descriptor}
 @functools.cache
 def shape_and_size(shape):
     """A block's shape as Triton spells it; made once per shape, for it costs 10 us."""
-    return tl.core.tuple([tl.constexpr(s) for s in shape]), tl.constexpr(math.prod(shape))
+    return tl.core.tuple([Constant(s) for s in shape]), Constant(math.prod(shape))
 
 
 def add_methods():
@@ -280,6 +283,7 @@ _functions, _modules = {}, {}
 semantic = Semantic(Builder())
 _reductions = Reductions(Value)
 _replacements = {
+    id(tl.constexpr): Constant,
     id(tl.range): loop,
     id(tl.static_range): unrolled,
     id(tl.static_assert): static_assert,
