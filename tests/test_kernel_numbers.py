@@ -162,6 +162,7 @@ def sorted_and_largest(x, out, N: tl.constexpr, K: tl.constexpr):
     v = tl.load(x + tl.arange(0, N))
     tl.store(out + tl.arange(0, N), tl.sort(v, descending=True))
     tl.store(out + N + tl.arange(0, K), tl.topk(v, K))
+    tl.store(out + N + K + tl.arange(0, N), tl.sort(v))
 
 
 def test_a_constant_beside_a_tensor_gives_a_tensor():
@@ -172,7 +173,7 @@ def test_a_constant_beside_a_tensor_gives_a_tensor():
 
 def test_sorting_and_the_largest():
     x = np.random.default_rng(0).standard_normal(16).astype(np.float32)
-    out = tg.empty(20, device="interpret")
+    out = tg.empty(36, device="interpret")
     sorted_and_largest[(1,)](on(x), out, N=16, K=4)
     want = np.sort(x)[::-1]
-    assert out.cpu().numpy().tolist() == [*want, *want[:4]]
+    assert out.cpu().numpy().tolist() == [*want, *want[:4], *np.sort(x)]

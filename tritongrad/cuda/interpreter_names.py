@@ -50,10 +50,12 @@ class Interpreted:
         scope.update(__builtins__=builtins, __name__=python.__module__)
         scope = {"range": loop, "min": lesser, "max": greater} | scope
         cells = [types.CellType(translate(c.cell_contents)) for c in python.__closure__ or ()]
+        defaults = translate(python.__defaults__)
         function = types.FunctionType(
-            python.__code__, scope, python.__name__, python.__defaults__, tuple(cells)
+            python.__code__, scope, python.__name__, defaults, tuple(cells)
         )
-        function.__kwdefaults__ = python.__kwdefaults__
+        named = python.__kwdefaults__ or {}
+        function.__kwdefaults__ = {name: translate(value) for name, value in named.items()}
         return function
 
     def __call__(self, *args, **kwargs):
