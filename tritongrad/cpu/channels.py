@@ -67,20 +67,22 @@ class Planes:
 
     def sums(self, terms: Callable) -> Array:
         """The sum over each channel of an array or the product of two: terms(first, last)."""
-        shape = self.shape[0], self.channels, 1 if self.along else self.n
-        parts = np.empty((shape[0], shape[1] * shape[2]), FLOAT64 if self.along else self.x.dtype)
+        if self.along:
+            parts = np.empty(self.shape[:2], FLOAT64)
+        else:
+            parts = np.empty((self.shape[0], self.shape[2]), self.x.dtype)
 
         def work(i: int, j: int) -> None:
             arrays = terms(i, j)
             if self.along:
-                lines = [a.reshape(-1, self.n) for a in arrays]
-                found = rows.sums(*lines) if len(lines) == 1 else rows.dots(*lines)
-                parts[i:j] = found.reshape(j - i, -1)
+                parts[i:j] = rows.sums(*arrays) if len(arrays) == 1 else rows.dots(*arrays)
             else:
                 add_groups(arrays, parts[i:j])
 
         self.in_blocks(work)
-        return np.add.reduce(parts.reshape(shape), (0, 2), FLOAT64)
+        if self.along:
+            return np.add.reduce(parts, 0)
+        return np.add.reduce(parts.reshape(len(parts), self.channels, self.n), (0, 2), FLOAT64)
 
     def centre(self, mean: Array) -> tuple[Array, Callable]:
         """What the numbers nearest to the means lack, and what takes these from a block of x."""

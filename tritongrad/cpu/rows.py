@@ -43,22 +43,22 @@ def in_blocks(rows: int, n: int, work: Callable) -> None:
 
 def dots(a: Array, b: Array) -> Array:
     """The sum of a * b over each row: a chunk at a time by BLAS, the chunks in float64."""
-    n = a.shape[1]
+    n = a.shape[-1]
     if n <= CHUNK:
         return np.vecdot(a, b)
     whole = n // CHUNK * CHUNK
     found: Any = np.vecdot(chunks(a, whole), chunks(b, whole)).sum(-1, np.float64)
-    return found + np.vecdot(a[:, whole:], b[..., whole:]) if whole < n else found
+    return found + np.vecdot(a[..., whole:], b[..., whole:]) if whole < n else found
 
 
 def sums(a: Array) -> Array:
     """The sum of each row, likewise."""
-    n, ones = a.shape[1], ONES[a.dtype]
+    n, ones = a.shape[-1], ONES[a.dtype]
     if n <= CHUNK:
         return np.vecdot(a, ones[:n])
     whole = n // CHUNK * CHUNK
     found: Any = np.vecdot(chunks(a, whole), ones).sum(-1, np.float64)
-    return found + np.vecdot(a[:, whole:], ones[: n - whole]) if whole < n else found
+    return found + np.vecdot(a[..., whole:], ones[: n - whole]) if whole < n else found
 
 
 def chunks(a: Array, whole: int) -> Array:
