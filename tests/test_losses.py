@@ -188,7 +188,7 @@ def test_normalisation_has_first_and_second_gradients(function):
 def test_the_gradients_of_layer_norm_are_those_that_are_recorded(rows):
     x, w, b = (t.requires_grad_() for t in (randoms(rows, 7), randoms(7), randoms(7, seed=1)))
     g = randoms(rows, 7, seed=2)
-    for wanted in ([x, w, b], [x], [w, b]):
+    for wanted in ([x, w, b], [x], [w, b], [x, w]):
         y = layers.layer_norm(x, 7, w, b)
         found = tg.autograd.grad(y, wanted, g, retain_graph=True)
         recorded = tg.autograd.grad(y, wanted, g, create_graph=True)

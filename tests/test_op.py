@@ -70,6 +70,22 @@ def test_a_formula_names_arguments_shapes_or_the_result(declared):
     assert REGISTRY["mul"].saves_first is True and REGISTRY["add"].saves_first is False
 
 
+def test_a_joint_formula_serves_where_several_gradients_are_wanted(declared):
+    def summed3(input, other, third):
+        """input + 2 other + 3 third"""
+        return input, other, third
+
+    def one(g):
+        raise AssertionError("an only gradient comes from its own formula")
+
+    entry = declared(samples=[], cpu=lambda a, b, c: a + 2 * b + 3 * c)(summed3)
+    entry.vjp(lambda g: [g, g * 2.0, g * 3.0], input=one, other=lambda g: g * 20.0, third=one)
+    for needed, factors in ((0b111, (1, 2, 3)), (0b101, (1, 3)), (0b110, (2, 3)), (0b010, (20,))):
+        a = [tg.ones(2, requires_grad=bool(needed >> i & 1)) for i in range(3)]
+        entry(*a).sum().backward()
+        assert [t.grad.tolist() for t in a if t.requires_grad] == [[f, f] for f in factors]
+
+
 def test_only_tensors_that_need_gradients_have_edges():
     a, b = tg.ones(2, requires_grad=True), tg.full((2,), 3.0)
     for x, y, edges in ((a, b, [a]), (b, a, [a]), (a, a, [a, a])):

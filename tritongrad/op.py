@@ -74,7 +74,7 @@ class Op:
     def vjp(self, joint: Callable | None = None, /, **formulas: Callable) -> None:
         """Add the formula of each argument: formula(g, *names of arguments or `result`).
 
-        `joint` lists the gradients of all of them, and takes their place where all are wanted.
+        `joint` lists the gradients of all of them, and takes their place where several are wanted.
         """
         for formula in (*formulas.values(), *([joint] if joint else ())):
             for needed in formula_names(formula):

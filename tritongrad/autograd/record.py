@@ -38,16 +38,16 @@ class Plan:
     `formulas`   one for each edge: (formula, index into tensors + values or None, all indices or
                  None), so that the commonest formulas, of at most one value, are called directly
     `pattern`    a number for the commonest choices of what to save, else 4
-    `listed`     whether the one formula gives a list of gradients
+    `picked`     which gradients are wanted of those that a joint formula lists, None without one
     `kernels`    the same as `formulas` for arrays (see on_arrays), None if that cannot be
     """
 
-    __slots__ = ("formulas", "kernels", "listed", "op", "pattern", "tensors", "values", "wanted")
+    __slots__ = ("formulas", "kernels", "op", "pattern", "picked", "tensors", "values", "wanted")
 
     def __init__(self, op: Any, wanted: tuple, is_tensor: tuple) -> None:
         self.op = op
-        joint = op.joint if wanted == op.differentiable else None
-        self.listed = op.variadic or joint is not None
+        joint = op.joint if len(wanted) > 1 else None
+        self.picked = [op.differentiable.index(p) for p in wanted] if joint else None
         names: list[tuple[int, str]] = []
         calls = []
         for formula in [joint] if joint else [op.formulas[position] for position in wanted]:
@@ -142,7 +142,9 @@ class OpNode(Node):
                 grads.append(formula(g))
             else:
                 grads.append(formula(g, *[values[i] for i in used]))
-        return list(grads[0]) if plan.listed else grads
+        if plan.picked is not None:
+            return [grads[0][i] for i in plan.picked]
+        return list(grads[0]) if plan.op.variadic else grads
 
     def of_arrays(self, g: Any, kernels: list) -> list | None:
         """The gradients by NumPy alone; None if that is not all there is to it."""

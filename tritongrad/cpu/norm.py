@@ -191,7 +191,7 @@ def layer_norm_gradients(
     given = (*matrices, row, mean, rstd)
     if not fast_norm.gradients(*given, out.reshape(rows, n), parts):
         gradients(*given, out.reshape(rows, n), parts)
-    by_weight, by_bias = (t.total().reshape(weight.shape) for t in parts)
+    by_weight, by_bias = (t.total().astype(out.dtype).reshape(weight.shape) for t in parts)
     return out.astype(grad.dtype, copy=False), by_weight, by_bias
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import threading
-import weakref
 from typing import Any
 
 import numpy as np
@@ -117,24 +115,6 @@ def layer_norm(input: Tensor, weight, bias, ndim, eps, mean=None, rstd=None, val
     return input, weight, bias, ndim, eps, mean, rstd, value
 
 
-class _Last(threading.local):
-    """What was computed last. A backward pass asks for it once for each gradient."""
-
-    of: tuple = ()
-    found: tuple = ()
-
-    def known(self, g: Any, input: Any, mean: Any) -> bool:
-        of = self.of
-        return bool(of) and of[0]() is g and of[1]() is input and of[2] is mean._array
-
-    def keep(self, g: Any, input: Any, mean: Any, found: tuple) -> tuple:
-        self.of, self.found = (weakref.ref(g), weakref.ref(input), mean._array), found
-        return found
-
-
-_last_rows = _Last()
-
-
 def _first_order(g: Any) -> bool:
     return type(g._array) is np.ndarray and not state.grad
 
@@ -142,30 +122,30 @@ def _first_order(g: Any) -> bool:
 def _layer_norm_input(g, input, weight, ndim, eps, mean, rstd):
     if weight is None:
         return layer_norm_backward(g, input, ndim, eps, mean, rstd)
-    if state.grad:
+    if type(g._array) is np.ndarray or state.grad:
         return layer_norm_backward(g * weight, input, ndim, eps, mean, rstd)
-    if not _first_order(g):  # on devices one kernel takes the weight along
-        there = [t._array for t in (g, input, mean, rstd, weight)]
-        return wrap(quiet(on_device("layer_norm_backward"), *there, ndim))
-    arrays = [t._array for t in (g, input, weight)]
-    found = quiet(norm.layer_norm_gradients, *arrays, ndim, mean._array, rstd._array)
-    _last_rows.keep(g, input, mean, found[1:])
-    return wrap(found[0])
+    there = [t._array for t in (g, input, mean, rstd, weight)]  # one kernel takes the weight along
+    return wrap(quiet(on_device("layer_norm_backward"), *there, ndim))
 
 
-def _layer_norm_weight(g, input, weight, ndim, eps, mean, rstd):
-    if _first_order(g) and _last_rows.known(g, input, mean):
-        return wrap(_last_rows.found[0].astype(weight._array.dtype))
+def _layer_norm_weight(g, input, ndim, eps, mean, rstd):
     return layer_norm_weight_backward(g, input, ndim, eps, mean, rstd)
 
 
-def _layer_norm_bias(g, input, bias, mean):
-    if _first_order(g) and _last_rows.known(g, input, mean):
-        return wrap(_last_rows.found[1].astype(bias._array.dtype))
-    return g
+def _layer_norm_all(g, input, weight, ndim, eps, mean, rstd):
+    """All three; without a record as one piece of work on the CPU."""
+    if weight is not None and _first_order(g):
+        arrays = [t._array for t in (g, input, weight)]
+        found = quiet(norm.layer_norm_gradients, *arrays, ndim, mean._array, rstd._array)
+        return [wrap(array) for array in found]
+    by_input = _layer_norm_input(g, input, weight, ndim, eps, mean, rstd)
+    by_weight = None if weight is None else _layer_norm_weight(g, input, ndim, eps, mean, rstd)
+    return [by_input, by_weight, g]
 
 
-layer_norm.vjp(input=_layer_norm_input, weight=_layer_norm_weight, bias=_layer_norm_bias)
+layer_norm.vjp(
+    _layer_norm_all, input=_layer_norm_input, weight=_layer_norm_weight, bias=lambda g: g
+)
 
 
 def but_channels(shape: Any) -> tuple:
