@@ -248,7 +248,8 @@ def _several(operation: Op, args: tuple, out: Sequence) -> tuple:
     """Make tensors of the outputs of a kernel that has several, and record the operation."""
     results = tuple([wrap(np.asarray(a) if isinstance(a, np.generic) else a) for a in out])
     if state.grad:
-        trace_outputs(operation, args, results)
+        if operation.differentiable:
+            trace_outputs(operation, args, results)
     elif state.inference:
         _mark_inference(results)
     return results

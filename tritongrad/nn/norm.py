@@ -74,10 +74,11 @@ class BatchNorm(Affine):
             wanted = " or ".join(f"{n}D" for n in self.sizes)
             raise ValueError(f"expected {wanted} input (got {input.ndim}D input)")
         momentum = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+        count = self.num_batches_tracked
+        if self.training and count is not None:
+            count.add_(1)
             if self.momentum is None:  # the mean of all batches so far
-                momentum = 1.0 / float(self.num_batches_tracked)
+                momentum = 1.0 / float(count)
         moved = not self.training or self.track_running_stats
         return F.batch_norm(
             input,
