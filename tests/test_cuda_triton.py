@@ -3,6 +3,8 @@
 import pytest
 from standin import run
 
+import tritongrad as tg
+
 pytestmark = pytest.mark.triton
 
 USER = """
@@ -147,3 +149,45 @@ def test_compiling_ahead_of_time_needs_no_device():
         LD_LIBRARY_PATH="/nonexistent",
     )
     assert told == "90 True\n"
+
+
+DESCRIBED = """
+import triton
+from triton.tools.tensor_descriptor import TensorDescriptor
+import standin_kernels as K
+import tritongrad as tg
+lib = fake()
+x, out = tg.zeros(40, 32, device="cuda"), tg.zeros(40, 32, device="cuda")
+described = [TensorDescriptor.from_tensor(t, [16, 32]) for t in (x, out)]
+K.doubled_rows[(3,)](*described, 2.0, BLOCK=16, enable_fp_fusion=False)
+made = K.doubled_rows.warmup(*described, 2.0, BLOCK=16, grid=(3,), enable_fp_fusion=False)
+_, _, params = recorded(lib)
+with_tma = made.metadata.tensordesc_meta
+"""
+
+
+def test_descriptors_made_on_the_host_reach_the_driver_as_tensor_maps():
+    told = run(
+        DESCRIBED
+        + """
+import struct
+first, one, two = params.split(bytes([7]) * 128)  # what the stand-in writes for a tensor map
+print(len(with_tma), set(first), *(struct.unpack_from("<2i2q", rest) for rest in (one, two)))
+print(struct.unpack_from("<f", two, 24))
+"""
+    )
+    assert told == "2 {0} (40, 32, 32, 1) (40, 32, 32, 1)\n(2.0,)\n"
+
+
+def test_without_tma_a_descriptor_is_taken_apart():
+    from triton.tools.tensor_descriptor import TensorDescriptor
+
+    from tritongrad.cuda.tensormaps import FLAGS, expanded, values_of
+
+    x = tg.zeros(40, 32, device="interpret")
+    kinds = expanded("tensordesc<fp32[16, 32]>", None)
+    described = TensorDescriptor.from_tensor(x, [16, 32], padding="nan")
+    values = list(values_of(described, None, x.data_ptr()))
+    flags = [True, False][: len(FLAGS)]
+    assert kinds == ["*fp32", *["i64"] * 4, *["i1"] * len(FLAGS), "i32", "i32", "i64", "i64"]
+    assert values == [x.data_ptr(), 40, 32, 32, 1, *flags, 40, 32, 32, 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytest.importorskip("triton", reason="the kernels are Triton's")
@@ -115,3 +117,25 @@ def test_the_switch_names_architectures():
     assert listed("80, sm_90a,sm120") == (80, 90, 120)
     with pytest.raises(ValueError, match="TRITONGRAD_COMPILE must be an architecture such as 80"):
         listed("80;90")
+
+
+@triton.jit
+def copy_rows(x, out, ROWS: tl.constexpr):
+    at = [tl.program_id(0) * ROWS, 0]
+    out.store(at, x.load(at))
+
+
+@pytest.mark.parametrize("arch", [80, 90, 120])
+def test_what_is_passed_for_a_descriptor_is_what_the_code_takes(arch):
+    from triton.tools.tensor_descriptor import TensorDescriptor
+
+    from tritongrad.cuda.tensormaps import expanded
+
+    described = TensorDescriptor.from_tensor(tg.zeros(40, 32, device="interpret"), [16, 32])
+    made = copy_rows.warmup(described, described, ROWS=16, grid=(3,), arch=arch, **SAID)
+    maps = made.metadata.tensordesc_meta or [None]
+    kinds = expanded("tensordesc<fp32[16, 32]>", maps[0])
+    bits = {"tensormap": "b8", "i1": "u8", "i32": "u32", "i64": "u64", "*fp32": "u64"}
+    head = made.asm["ptx"].split(".entry")[1].split("{")[0]
+    taken = [re.search(r"\.([bu]\d+)", line)[1] for line in head.splitlines() if ".param" in line]  # type: ignore[index]
+    assert taken == [bits[kind] for kind in kinds] * 2 + ["u64"] * 2

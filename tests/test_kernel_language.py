@@ -12,6 +12,7 @@ pytest.importorskip("triton", reason="the kernels are Triton's")
 import triton
 import triton.language as tl
 from triton.language.extra import libdevice
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 import tritongrad as tg
 from tritongrad.cuda.interpreter_memory import OutOfBoundsError
@@ -117,6 +118,12 @@ def small_product(x, N: tl.constexpr):
     tl.store(x + at, tl.dot(tl.load(x + at), tl.load(x + at)))
 
 
+@triton.jit
+def doubled_rows(x, out, ROWS: tl.constexpr):
+    at = [tl.program_id(0) * ROWS, 0]
+    out.store(at, 2 * x.load(at))
+
+
 def on(array):
     return tg.tensor(array, device="interpret")
 
@@ -131,6 +138,19 @@ def test_descriptors_made_in_a_kernel_load_store_and_add():
     counts = tg.zeros(3, 8, device="interpret", dtype=tg.int32)
     descriptor_adds[(2,)](counts, WIDTH=8)
     assert counts[:, 0].tolist() == [5, 5, 3]
+
+
+def test_descriptors_made_on_the_host_are_arguments():
+    x = tg.randn(5, 8, device="interpret")
+    y, out = x * 2, tg.empty_like(x)
+    rows = TensorDescriptor.from_tensor
+    doubled_rows[(3,)](rows(y, [2, 8]), rows(out, [2, 8]), ROWS=2)
+    assert out.tolist() == (2 * y).tolist()
+    wrong = TensorDescriptor(out, [7, 8], [8, 1], [2, 8])
+    with pytest.raises(OutOfBoundsError, match=r"store out of bounds .* argument 'out'"):
+        doubled_rows[(4,)](TensorDescriptor.from_tensor(y, [2, 8]), wrong, ROWS=2)
+    with pytest.raises(RuntimeError, match="doubled_rows: argument 'out' is not on the interpret"):
+        doubled_rows[(3,)](rows(y, [2, 8]), rows(tg.zeros(8, 8), [2, 8]), ROWS=2)
 
 
 def test_a_descriptor_that_is_larger_than_its_tensor_is_out_of_bounds():

@@ -11,11 +11,12 @@ import os
 import numpy as np
 import triton.language as tl
 from triton.runtime.interpreter import TensorHandle
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from .interpreter_memory import Argument, state
-from .interpreter_names import Value, interpreted, scalar, translate
+from .interpreter_names import Value, interpreted, ours, scalar, semantic, translate
 from .interpreter_races import watched
-from .user_launch import flat, rebuilt
+from .user_launch import flat, held, rebuilt
 
 DTYPES = {
     "bool": tl.int1,
@@ -38,7 +39,7 @@ def run(kernel, grid, args, constexprs, live=None):
     live = live or live_memory(args)
     old = state.kernel, state.arguments, state.live, state.grid, state.program
     state.kernel, state.live = code.__name__, live
-    state.arguments = tuple(v.handle.attr["argument"] for v in flat(values) if is_pointer(v))
+    state.arguments = tuple(filter(None, map(argument_of, flat(values))))
     state.poison = os.environ.get("TRITONGRAD_POISON") == "1"
     state.grid = (*grid, 1, 1)[:3]
     races, observer = watched(), state.observer
@@ -103,6 +104,8 @@ def convert(name, value):
         return scalar(np.array([value], np.float32), tl.float32)
     if hasattr(value, "storage"):
         return pointer(name, value.ptr, value.dtype, value.storage.ptr, value.storage.nbytes)
+    if isinstance(value, TensorDescriptor):
+        return descriptor(name, value)
     if isinstance(value, tuple):
         return rebuilt(value, (convert(f"{name}[{i}]", item) for i, item in enumerate(value)))
     return translate(value)
@@ -121,5 +124,22 @@ def pointer(name, ptr, dtype, low, nbytes):
     return Value(handle, kind)
 
 
-def is_pointer(value):
-    return isinstance(value, Value) and "argument" in value.handle.attr
+def descriptor(name, value):
+    """A tensor descriptor that was made on the host."""
+    array = held(value.base)
+    base = pointer(name, array.ptr, array.dtype, array.storage.ptr, array.storage.nbytes)
+    made = semantic.make_tensor_descriptor(
+        base,
+        [integer(int(n)) for n in value.shape],
+        [*(integer(int(n)) for n in value.strides[:-1]), tl.constexpr(1)],
+        [tl.constexpr(n) for n in value.block_shape],
+        value.padding,
+    )
+    made.handle.round_f32_to_tf32 = getattr(value, "round_f32_to_tf32", False)
+    return ours(made)
+
+
+def argument_of(value):
+    """The argument that a pointer or a descriptor came as; None for other values."""
+    handle = getattr(value, "handle", None)
+    return getattr(getattr(handle, "base", handle), "attr", {}).get("argument")

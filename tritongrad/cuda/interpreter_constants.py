@@ -1,4 +1,6 @@
-"""tl.constexpr in the interpreter: operators with a tensor are the tensor's."""
+"""What the compiler knows, in the interpreter: constexprs, static loops, static assertions."""
+
+import operator
 
 import triton.language as tl
 
@@ -27,8 +29,19 @@ def leaving_tensors(name):
     return method
 
 
-for operator in OPERATORS:
-    for kind in (f"__{operator}__", f"__r{operator}__"):
+for name in OPERATORS:
+    for kind in (f"__{name}__", f"__r{name}__"):
         if kind in vars(tl.constexpr):
             setattr(Constant, kind, leaving_tensors(kind))
 Constant.__hash__ = tl.constexpr.__hash__
+
+
+def unrolled(start, end=None, step=1, **_):
+    """tl.static_range(): the loop variable is a plain int."""
+    start, end = (0, start) if end is None else (start, end)
+    return range(*map(operator.index, (start, end, step)))
+
+
+def static_assert(condition, message="", **_):
+    if not condition:
+        raise AssertionError(str(message))

@@ -7,7 +7,6 @@ import builtins
 import functools
 import inspect
 import math
-import operator
 import sys
 import types
 
@@ -19,7 +18,7 @@ from triton.runtime.jit import JITFunction
 
 from . import interpreter_libdevice as libdevice
 from .interpreter_builder import Builder
-from .interpreter_constants import Constant
+from .interpreter_constants import Constant, static_assert, unrolled
 from .interpreter_numbers import block_type
 from .interpreter_reduce import Reductions
 
@@ -48,7 +47,7 @@ class Interpreted:
         outer, names = python.__globals__, names_of(python.__code__)
         scope = {name: translate(outer[name]) for name in names if name in outer}
         scope.update(__builtins__=builtins, __name__=python.__module__)
-        scope = {"range": loop, "min": lesser, "max": greater} | scope
+        scope = OF_PYTHON | scope
         cells = [types.CellType(translate(c.cell_contents)) for c in python.__closure__ or ()]
         defaults = translate(python.__defaults__)
         function = types.FunctionType(
@@ -112,12 +111,16 @@ def bound(member):
     @functools.wraps(member)
     def call(*args, **kwargs):
         kwargs["_semantic"] = semantic
-        result = member(*args, **kwargs)
-        if type(result) in OURS:  # functions of tl.math and the like name the class
-            result.__class__ = OURS[type(result)]
-        return result
+        return ours(member(*args, **kwargs))
 
     return call
+
+
+def ours(result):
+    """A result of Triton's with our methods: functions of tl.math and the like name the class."""
+    if type(result) in OURS:
+        result.__class__ = OURS[type(result)]
+    return result
 
 
 class Module:
@@ -140,31 +143,21 @@ def loop(*bounds, **options):
         yield scalar(np.array([i], dtype), kind)
 
 
-def unrolled(start, end=None, step=1, **_):
-    """tl.static_range(): the loop variable is a plain int."""
-    start, end = (0, start) if end is None else (start, end)
-    return range(*map(operator.index, (start, end, step)))
+def chosen(python, language):
+    """min() or max(), in a kernel Triton's where a value is known only when it runs."""
+
+    def call(*values, **options):
+        runtime = len(values) == 2 and any(isinstance(v, tl.tensor) for v in values)
+        return translate(language)(*values) if runtime else python(*values, **options)
+
+    return call
 
 
-def lesser(*values, **options):
-    """min(), which in a kernel is tl.minimum where a value is known only when it runs."""
-    runtime = len(values) == 2 and any(isinstance(v, tl.tensor) for v in values)
-    return translate(tl.minimum)(*values) if runtime else min(*values, **options)
-
-
-def greater(*values, **options):
-    """max(), likewise."""
-    runtime = len(values) == 2 and any(isinstance(v, tl.tensor) for v in values)
-    return translate(tl.maximum)(*values) if runtime else max(*values, **options)
+OF_PYTHON = {"range": loop, "min": chosen(min, tl.minimum), "max": chosen(max, tl.maximum)}
 
 
 def unchanged(input, *_, **__):
     return input
-
-
-def static_assert(condition, message="", **_):
-    if not condition:
-        raise AssertionError(str(message))
 
 
 class Value(tl.tensor):

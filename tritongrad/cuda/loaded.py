@@ -22,6 +22,7 @@ from tritongrad.cuda.triton_driver import DevicePointer
 FORMATS = {
     **{"i1": "b", "u1": "B", "i8": "b", "u8": "B", "i16": "h", "u16": "H", "i32": "i"},
     **{"u32": "I", "i64": "q", "u64": "Q", "fp16": "e", "bf16": "H", "fp32": "f", "fp64": "d"},
+    "tensormap": "128s",
 }
 LARGE_SHARED = 48 << 10  # more dynamic shared memory than this has to be asked for
 LARGEST_FLOAT = 3.4028235677973366e38  # beyond this float32 rounds to infinity
@@ -49,7 +50,8 @@ def packing(types: tuple[str, ...]) -> tuple[str, list[int], list[int]]:
     for kind in types:
         letter = "Q" if kind[0] == "*" else FORMATS[kind]
         size = struct.calcsize(letter)
-        start = -(-end // size) * size
+        step = min(size, 64)  # a tensor map of 128 bytes lies at a multiple of 64
+        start = -(-end // step) * step
         text += f"{start - end}x{letter}" if start > end else letter
         offsets.append(start)
         sizes.append(size)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tritongrad.cuda.compile import Binary
 from tritongrad.cuda.seam import here
+from tritongrad.cuda.tensormaps import expanded, values_of
 from tritongrad.cuda.user_launch import array_of, flat
 
 REPEATS = 20  # timed runs of a configuration, after two untimed ones
@@ -19,20 +20,21 @@ class Launcher:
 
         signature = list(flat(src.signature.values()))
         self.places = [i for i, kind in enumerate(signature) if kind != "constexpr"]
-        types = tuple(signature[i] for i in self.places)
-        self.pointer = [kind[0] == "*" for kind in types]
+        self.kinds = [signature[i] for i in self.places]
         self.name = metadata.name
-        for kind in types:
-            if kind[0] != "*" and kind not in FORMATS:
-                raise RuntimeError(
-                    f"{self.name}: cannot pass a {kind} from the host; make the tensor descriptor "
-                    "in the kernel with tl.make_tensor_descriptor"
-                )
+        self.maps = list(getattr(metadata, "tensordesc_meta", None) or ())  # none without TMA
+        if not self.maps:
+            self.maps = [None] * sum(kind.startswith("tensordesc") for kind in self.kinds)
+        maps, types = iter(self.maps), []
+        for kind in self.kinds:
+            types += expanded(kind, next(maps)) if kind.startswith("tensordesc") else [kind]
+            if types[-1][0] != "*" and types[-1] not in FORMATS:
+                raise RuntimeError(f"{self.name}: cannot pass a {kind} from the host")
         self.launchable = Launchable(
             Binary(
                 cubin=b"",
                 name=metadata.name,
-                types=types,
+                types=tuple(types),
                 kept=(),
                 num_warps=metadata.num_warps,
                 num_ctas=metadata.num_ctas,
@@ -52,10 +54,16 @@ class Launcher:
         given = args if len(args) > max(self.places, default=-1) else tuple(flat(args))
         if any(isinstance(arg, tuple) for arg in args):
             given = tuple(flat(args))
-        device, lane, values = here.device, here.lane, []
-        for place, pointer in zip(self.places, self.pointer, strict=True):
+        device, lane, values, maps = here.device, here.lane, [], iter(self.maps)
+        for place, kind in zip(self.places, self.kinds, strict=True):
             value = given[place]
-            values.append(self._address(value, device, lane) if pointer else value)
+            if kind[0] == "*":
+                values.append(self._address(value, device, lane))
+            elif kind.startswith("tensordesc"):
+                base = self._address(value.base, device, lane)
+                values += values_of(value, next(maps), base)
+            else:
+                values.append(value)
         if not gx * gy * gz:
             return
         if enter is not None and getattr(enter, "calls", True):

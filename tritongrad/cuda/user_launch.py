@@ -8,15 +8,22 @@ from typing import Any
 
 import numpy as np
 from triton.backends.nvidia.compiler import CUDAOptions
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from tritongrad.cuda.array import DeviceArray, InterpretArray
 
 OPTIONS = set(CUDAOptions.__dataclass_fields__)  # what a launch may say besides arguments
 
 
+def held(value: Any) -> Any:
+    """The array that a tensor holds or a descriptor describes; any other value as it is."""
+    value = value.base if isinstance(value, TensorDescriptor) else value
+    return getattr(value, "_array", value)
+
+
 def array_of(value: Any) -> Any:
-    """The device array that a Tensor holds, or that the value is; else None."""
-    array = getattr(value, "_array", value)
+    """The device array that a value holds or is; else None."""
+    array = held(value)
     return array if isinstance(array, DeviceArray) else None
 
 
@@ -31,7 +38,7 @@ def flat(values: Iterable) -> Iterator:
 
 def array_or_tensor(value: Any) -> bool:
     """Whether a value is a tensor or an array, wherever it lies."""
-    return isinstance(getattr(value, "_array", value), (np.ndarray, DeviceArray))
+    return isinstance(held(value), (np.ndarray, DeviceArray))
 
 
 def rebuilt(old: tuple, items: Iterable) -> tuple:
@@ -41,8 +48,7 @@ def rebuilt(old: tuple, items: Iterable) -> tuple:
 
 def for_interpret(kernel: Any, args: tuple, kwargs: dict) -> bool:
     """Whether a launch is for the interpret device; one with arrays of the CPU is refused."""
-    values = flat((*args, *kwargs.values()))
-    kinds = {type(getattr(value, "_array", value)) for value in values}
+    kinds = {type(held(value)) for value in flat((*args, *kwargs.values()))}
     if InterpretArray not in kinds and np.ndarray in kinds:
         name = getattr(kernel, "base_fn", kernel).__name__
         raise RuntimeError(
@@ -98,6 +104,8 @@ def _warn_of_strides(kernel: Any, tensors: dict, values: Iterable) -> None:
     """A kernel that is not told the strides of a tensor most likely takes it for contiguous."""
     numbers = {value for value in flat(values) if isinstance(value, int) and value != 1}
     for name, value in tensors.items():
+        if isinstance(value, TensorDescriptor):
+            continue  # it knows its strides
         array: Any = array_of(value)
         strides = tuple(s // array.itemsize for s in array.strides)
         used = {s for s, n in zip(strides, array.shape, strict=True) if n > 1}
@@ -111,6 +119,7 @@ def _warn_of_strides(kernel: Any, tensors: dict, values: Iterable) -> None:
 
 def note_write(tensor: Any, kernel: str) -> None:
     """Let a backward that has saved the tensor know that it was changed, and by whom."""
+    tensor = tensor.base if isinstance(tensor, TensorDescriptor) else tensor
     cell = getattr(tensor, "_version", None)
     if isinstance(cell, list):  # else nobody has saved it, or it is of inference mode
         cell[0] += 1
@@ -143,8 +152,9 @@ def _interpretable(kernel: Any, name: str, value: Any) -> Any:
     if isinstance(value, tuple):
         items = (_interpretable(kernel, f"{name}[{i}]", item) for i, item in enumerate(value))
         return rebuilt(value, items)
-    array = array_of(value)
-    if (array is None and hasattr(value, "data_ptr")) or isinstance(value, np.ndarray):
+    array = held(value)
+    elsewhere = isinstance(array, (np.ndarray, DeviceArray)) or hasattr(array, "data_ptr")
+    if elsewhere and not isinstance(array, InterpretArray):
         raise RuntimeError(
             f"{kernel.__name__}: argument {name!r} is not on the interpret device as the others "
             "are; move it with .to('interpret')"
@@ -156,4 +166,4 @@ def _interpretable(kernel: Any, name: str, value: Any) -> Any:
             f"{kernel.__name__}: argument {name!r} must be a tensor, a number of Python's or a "
             f"constexpr, got {value!r:.40}"
         )
-    return value if array is None else array
+    return value if isinstance(value, TensorDescriptor) else array
