@@ -5,7 +5,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 
 import numpy as np
 import pytest
@@ -231,6 +231,20 @@ def test_streams_are_read_without_seeking():
     for wrong in (data[:-1], data + b"x", data[:20], b""):
         with pytest.raises(RuntimeError, match="not a whole safetensors file"):
             tg.load(Pipe(wrong))
+
+
+def test_schedulers_come_back_within_a_checkpoint():
+    def made():
+        optimizer = tg.optim.SGD([tg.ones(1, requires_grad=True)], lr=1.0)
+        return tg.optim.lr_scheduler.MultiStepLR(optimizer, [1, 3, 3], gamma=0.5)
+
+    one, other = made(), made()
+    one.step()
+    checkpoint = again({"scheduler": one.state_dict(), "epoch": 1})
+    assert type(checkpoint["scheduler"]["milestones"]) is Counter
+    assert same(checkpoint["scheduler"], one.state_dict())
+    other.load_state_dict(checkpoint["scheduler"])
+    assert other.milestones == Counter({1: 1, 3: 2}) and other.last_epoch == 1
 
 
 def test_a_file_that_is_open_as_text_is_refused(tmp_path):

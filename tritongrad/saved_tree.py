@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +21,7 @@ VERSION = 1
 DEPTH = 100
 DIGITS = 4000  # Python reads and writes no longer integers
 SEQUENCES = {"tuple": tuple, "Size": Size}
-TABLES = {"dict": dict, "OrderedDict": OrderedDict}
+TABLES = {"dict": dict, "OrderedDict": OrderedDict, "Counter": Counter}
 KNOWN = "tensors, dicts, lists, tuples, numbers, strings, bytes, bools, None, dtypes, NumPy arrays"
 
 
@@ -148,7 +148,7 @@ class Reader:
             return SEQUENCES[kind]([self.decode(d) for d in _list(content)])
         if kind in TABLES:
             rows = [(self.decode(k), self.decode(v)) for k, v in _list(content)]
-            table = TABLES[kind](rows)
+            table = TABLES[kind](dict(rows))  # a Counter of the rows would count them
             if len(table) != len(rows) or any(isinstance(k, Variable) for k in table):
                 raise ValueError("a dict has a key twice, or a tensor for a key")
             return table
