@@ -76,6 +76,32 @@ def test_state_is_loaded_whole_or_not_at_all():
     assert net.weight.tolist() == state["weight"].tolist() and net.weight.requires_grad
 
 
+def test_a_state_of_before_batches_were_counted_is_loaded():
+    net = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1))
+    state = net.state_dict()
+    del state["0.num_batches_tracked"]
+    assert net.load_state_dict(state).missing_keys == []
+    del state["0.running_mean"]
+    with pytest.raises(RuntimeError, match=r'"0\.running_mean"'):
+        net.load_state_dict(state)
+
+
+@pytest.mark.parametrize("size", [(9, 11), (9, 12), (10, 11), (2, 2, 10, 12)])
+def test_a_transposed_convolution_makes_the_size_that_is_wanted(size, device):
+    layer = nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, device=device)
+    x = tg.randn(2, 3, 5, 6, device=device)
+    found = layer(x, output_size=size)
+    layer.output_padding = tuple(n - m for n, m in zip(size[-2:], (9, 11), strict=True))
+    assert found.shape[2:] == size[-2:] and tg.equal(found, layer(x))
+
+
+@pytest.mark.parametrize("size", [(8, 11), (9, 13), (9,), (2, 9, 11)])
+def test_a_size_that_a_transposed_convolution_cannot_make_is_refused(size):
+    layer = nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1)
+    with pytest.raises(ValueError, match=r"valid sizes range from \[9, 11\] to \[10, 12\]"):
+        layer(tg.ones(2, 3, 5, 6), output_size=size)
+
+
 def test_moving_and_converting_keeps_parameters_and_their_gradients(device):
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     weight = net[0].weight

@@ -136,8 +136,28 @@ class ConvTranspose2d(Conv):
         )  # fmt: skip
         self.output_padding = _tuple(output_padding, 2)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any, output_size: Any = None) -> Any:
+        extra = self.output_padding if output_size is None else self._extra(input, output_size)
         return F.conv_transpose2d(
-            input, self.weight, self.bias, self.stride, self.padding, self.output_padding,
-            self.groups, self.dilation,
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
+            self.dilation,
         )  # fmt: skip
+
+    def _extra(self, input: Any, output_size: Any) -> tuple:
+        """The output_padding that makes a result of output_size: two sizes, or the whole shape."""
+        wanted = tuple(output_size)[-2:]
+        sides = zip(
+            input.shape[-2:], self.stride, self.padding, self.dilation, self.kernel_size,
+            strict=True,
+        )  # fmt: skip
+        least = tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in sides)
+        extra = tuple(w - n for w, n in zip(wanted, least, strict=False))
+        room = tuple(zip(extra, self.stride, strict=False))
+        if len(output_size) not in (2, input.ndim) or any(not 0 <= e < s for e, s in room):
+            raise ValueError(
+                f"ConvTranspose2d: requested an output_size of {list(output_size)}, but valid "
+                f"sizes range from {list(least)} to "
+                f"{[n + s - 1 for n, s in zip(least, self.stride, strict=True)]} (for an input of "
+                f"{list(input.shape)})"
+            )
+        return extra

@@ -38,6 +38,7 @@ class BatchNorm(Affine):
     running_mean: Any
     running_var: Any
     num_batches_tracked: Any
+    _optional = ("num_batches_tracked",)
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,

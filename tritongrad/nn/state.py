@@ -29,6 +29,7 @@ class Stateful:
     _parameters: dict
     _buffers: dict
     _not_persistent: set
+    _optional: tuple[str, ...] = ()  # what an old state_dict may lack
     modules: Callable
     children: Callable
     named_modules: Callable
@@ -144,7 +145,12 @@ class Stateful:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         own = self.state_dict(keep_vars=True)
-        missing = [k for k in own if k not in state_dict]
+        optional = {
+            f"{path}.{name}" if path else name
+            for path, module in self.named_modules(remove_duplicate=False)
+            for name in module._optional
+        }
+        missing = [k for k in own if k not in state_dict and k not in optional]
         unexpected = [k for k in state_dict if k not in own]
         errors = [
             f"size mismatch for {k}: copying a param with shape {list(state_dict[k].shape)} from "
