@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import tritongrad as tg
 from tritongrad.cpu import random as cpu
 
 SEEDS = [0, 1, -1, 2**31, 2**63 + 5, 0x299F31D0A4093822]
@@ -186,3 +187,12 @@ def test_wrong_arguments_are_named():
         cpu.randint(5, 5, (2,), np.int64, 0, 0)
     with pytest.raises(RuntimeError, match="bernoulli: p"):
         cpu.bernoulli_mask(1.5, (2,), 0, 0)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_what_is_drawn_within_fork_rng_is_not_missed_after_it(enabled):
+    before = tg.get_rng_state()
+    with tg.random.fork_rng(devices=[], enabled=enabled):
+        tg.manual_seed(3)
+        tg.rand(5)
+    assert tg.equal(tg.get_rng_state(), before) is enabled

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,17 @@ def get_rng_state() -> Tensor:
 def set_rng_state(new_state: Tensor) -> None:
     """Set the state of the default generator."""
     default_generator.set_state(new_state)
+
+
+@contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True) -> Any:
+    """What is drawn within leaves the default generator, one for all devices, as it was."""
+    state = default_generator.get_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            default_generator.set_state(state)
 
 
 def draw(kind: str, count: int, dtype: Any, where: device, generator: Any, *args: Any) -> Any:
