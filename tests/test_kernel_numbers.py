@@ -177,3 +177,35 @@ def test_sorting_and_the_largest():
     sorted_and_largest[(1,)](on(x), out, N=16, K=4)
     want = np.sort(x)[::-1]
     assert out.cpu().numpy().tolist() == [*want, *want[:4], *np.sort(x)]
+
+
+@triton.jit
+def bounds_of(x, out, N: tl.constexpr):
+    i = tl.arange(0, N)
+    v = tl.load(x + tl.program_id(0) * N + i)
+    tl.atomic_max(out, tl.max(v, 0))
+    tl.atomic_min(out + 1, tl.min(v, 0))
+    tl.atomic_min(out + 2 + i // 4, v)
+    tl.store(out + 4, tl.atomic_xchg(out + 5, tl.full((), v.dtype.primitive_bitwidth, v.dtype)))
+
+
+@triton.jit
+def swapped(out, new, KIND: tl.constexpr):
+    tl.store(out + 1, tl.atomic_cas(out, tl.full((), 0, KIND), new.to(KIND)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64])
+def test_atomic_bounds_of_numbers_of_both_signs(dtype):
+    x = np.array([3, -2, 7, -9, 4, 0, -1, 5, -3, 2, 1, -8, 6, 6, 6, -4]).astype(dtype)
+    out = on(np.array([0, 0, 0, 0, 1, 2], dtype))
+    bounds_of[(2,)](on(x), out, N=8)
+    bits = 8 * x.itemsize
+    assert out.tolist() == [7, -9, -9, -4, bits, bits]
+
+
+def test_atomic_cas_of_another_type_is_refused_as_the_compiler_does():
+    out = tg.zeros(2, device="interpret", dtype=tg.float64)
+    swapped[(1,)](out, 5.0, tl.float64)
+    assert out.tolist() == [5, 0]
+    with pytest.raises(TypeError, match="fp32 is compared and fp32 put where a fp64 lies"):
+        swapped[(1,)](out, 5.0, tl.float32)

@@ -11,6 +11,7 @@ from .interpreter_memory import check, state, stuck
 from .interpreter_numbers import numpy_dtype, round_bfloat16, to_float
 
 HALVES = (tl.float16, tl.bfloat16)
+INTEGERS = {4: tl.int32, 8: tl.int64}
 
 
 def carrying(handle_type):
@@ -49,9 +50,19 @@ class Access(stock.InterpreterBuilder):
         check(order_of(sem), ptr, mask, val.data.itemsize)
         if val.dtype.scalar in HALVES:
             return self.add_halves(ptr, val, mask)
+        if operation == stock._ir.ATOMIC_OP.XCHG and val.data.dtype.kind == "f":
+            bits = TensorHandle(val.data.view(f"i{val.data.itemsize}"), INTEGERS[val.data.itemsize])
+            old = super().create_atomic_rmw(operation, ptr, bits, mask, sem, *options)
+            return TensorHandle(old.data.view(val.data.dtype), val.dtype.scalar)
         return super().create_atomic_rmw(operation, ptr, val, mask, sem, *options)
 
     def create_atomic_cas(self, ptr, cmp, val, sem, *options):
+        kind = ptr.get_element_ty()
+        if len({k.name.removeprefix("u") for k in (cmp.dtype.scalar, val.dtype.scalar, kind)}) > 1:
+            raise TypeError(
+                f"tl.atomic_cas: {cmp.dtype.scalar} is compared and {val.dtype.scalar} put where a "
+                f"{kind} lies; cast both to that"
+            )
         check(order_of(sem), ptr, None, val.data.itemsize)
         result = super().create_atomic_cas(ptr, cmp, val, sem, *options)
         stuck(ptr.data, bool((result.data != cmp.data).any()))

@@ -119,8 +119,9 @@ class Builder(Access):
         return TensorHandle(high.view(dtype), lhs.dtype.scalar)
 
     def create_select(self, cond, lhs, rhs):
-        data = np.where(cond.data, lhs.data, rhs.data)
-        return TensorHandle(data, rhs.dtype.scalar, lhs.attr)
+        data = np.where(cond.data, lhs.data, rhs.data)  # of 64 bits, where only the signs differ
+        kind = rhs.dtype.scalar
+        return TensorHandle(data.astype(numpy_dtype(kind), copy=False), kind, lhs.attr)
 
     def create_fma(self, x, y, z):
         result = fma(*np.broadcast_arrays(to_float(x), to_float(y), to_float(z)))

@@ -153,6 +153,10 @@ def chosen(python, language):
     return call
 
 
+def no_dot_scaled(*_, **__):
+    raise NotImplementedError("tl.dot_scaled runs on interpret with Triton 3.9 or later only")
+
+
 OF_PYTHON = {"range": loop, "min": chosen(min, tl.minimum), "max": chosen(max, tl.maximum)}
 
 
@@ -288,5 +292,7 @@ _replacements = {
     id(tl.associative_scan): _reductions.scan,
     **{id(f): unchanged for f in (tl.multiple_of, tl.max_contiguous, tl.max_constancy)},
 }
+if not hasattr(Builder, "create_dot_scaled"):
+    _replacements[id(tl.dot_scaled)] = no_dot_scaled
 signed_types()
 add_methods()
