@@ -63,7 +63,7 @@ def sums(a: Array) -> Array:
 
 def chunks(a: Array, whole: int) -> Array:
     """The first elements of each row as a dim of chunks."""
-    return a[..., :whole].reshape(*a.shape[:-1], -1, CHUNK)
+    return a[..., :whole].reshape(*a.shape[:-1], whole // CHUNK, CHUNK)
 
 
 def column(a: Array, dtype: Any) -> Array:
