@@ -33,6 +33,7 @@ def test_the_reason_is_told_when_cuda_cannot_be_used(code, extra, reason):
 {STATUS}
 import tritongrad.cuda as cuda
 print(cuda.is_available(), cuda.device_count())
+print(cuda.memory_allocated(), cuda.max_memory_allocated())
 try:
     gpu()
 except RuntimeError as error:
@@ -41,7 +42,7 @@ except RuntimeError as error:
     told = run(code, **extra)
     assert told.startswith("(False, ")
     assert told.count(reason) == 2 and "raised cuda is not available" in told
-    assert "\nFalse 0\n" in told
+    assert "\nFalse 0\n0 0\n" in told
 
 
 def test_a_device_is_found_and_described():

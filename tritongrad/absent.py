@@ -74,6 +74,9 @@ ReflectionPad3d ReplicationPad3d: tritongrad.nn.ReflectionPad2d, tritongrad.nn.R
 CTCLoss MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss:
     tritongrad.nn.CrossEntropyLoss, tritongrad.nn.BCEWithLogitsLoss
 AlphaDropout: tritongrad.nn.Dropout
+LocalResponseNorm: tritongrad.nn.GroupNorm
+TripletMarginWithDistanceLoss: tritongrad.nn.TripletMarginLoss
+RReLU: tritongrad.nn.LeakyReLU
 DataParallel: one process trains on one device; tritongrad.nn.Module.to moves a model
 modules quantized: tritongrad.nn has every layer itself""",
     "tritongrad.nn.parallel": """
@@ -122,6 +125,7 @@ MixtureSameFamily RelaxedBernoulli RelaxedOneHotCategorical: tritongrad.logsumex
 custom_fwd custom_bwd: tensor.to(tritongrad.bfloat16); nothing is cast by itself""",
     "tritongrad.cuda": """
 max_memory_reserved memory_stats memory_snapshot: tritongrad.cuda.memory_summary
+is_initialized: tritongrad.cuda.is_available
 get_device_properties: tritongrad.cuda.get_device_name, tritongrad.cuda.get_device_capability
 get_rng_state set_rng_state: tritongrad.get_rng_state, tritongrad.set_rng_state
 nccl: one process; see docs/differences.md""",

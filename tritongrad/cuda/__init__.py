@@ -208,13 +208,13 @@ def stream(stream: Any) -> Stream:
 
 
 def memory_allocated(device: Any = None) -> int:
-    """Bytes in live tensors."""
-    return _gpu(device).memory.allocated
+    """Bytes in live tensors; 0 where CUDA cannot be used."""
+    return _gpu(device).memory.allocated if is_available() else 0
 
 
 def max_memory_allocated(device: Any = None) -> int:
-    """The most bytes that were in live tensors at one time."""
-    return _gpu(device).memory.peak
+    """The most bytes that were in live tensors at one time; 0 where CUDA cannot be used."""
+    return _gpu(device).memory.peak if is_available() else 0
 
 
 def memory_reserved(device: Any = None) -> int:
