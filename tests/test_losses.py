@@ -226,3 +226,11 @@ def test_attention_is_its_definition():
     assert np.allclose(layers.scaled_dot_product_attention(q, k, v).numpy(), expected.numpy())
     causal = layers.scaled_dot_product_attention(q, k, v, is_causal=True)
     assert np.allclose(causal[:, 0].numpy(), v[:, 0].numpy())
+
+
+@pytest.mark.parametrize("options", [{}, {"size_average": False}])
+def test_a_warning_points_at_the_call_of_the_loss(options):
+    target = tg.ones(2, 1) if options else tg.ones(2)
+    with pytest.warns(UserWarning, match="reduction=|target size") as found:
+        tg.nn.functional.mse_loss(tg.ones(2, 1), target, **options)
+    assert found[0].filename == __file__

@@ -19,7 +19,7 @@ def reduction_of(reduction: str, size_average: bool | None, reduce: bool | None)
     meant = "none" if reduce is False else "sum" if size_average is False else "mean"
     warnings.warn(
         f"size_average and reduce args will be deprecated, please use reduction={meant!r} instead.",
-        stacklevel=3,
+        stacklevel=4,  # the caller of the loss
     )
     return meant
 
@@ -30,7 +30,7 @@ def _same_size(input: Any, target: Any) -> None:
             f"Using a target size ({list(target.shape)}) that is different to the input size "
             f"({list(input.shape)}). This will likely lead to incorrect results due to "
             "broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
+            stacklevel=4,  # the caller of the loss
         )
 
 
