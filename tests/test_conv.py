@@ -7,7 +7,7 @@ import pytest
 
 import tritongrad as tg
 from tritongrad.cpu import conv as cpu
-from tritongrad.cpu import pooling
+from tritongrad.cpu import patches, pooling
 from tritongrad.ops.conv import conv2d_grad_input, conv2d_grad_weight
 from tritongrad.windows import pair, pool_geometry
 
@@ -90,14 +90,14 @@ def test_work_cut_into_small_jobs_gives_the_same(steps, block, monkeypatch):
     x, w = normal((5, 4, 9, 8)), normal((6, 4 // steps[3], 3, 3), seed=1)
     want, gradients = reference(x, w, *steps)
     g = normal(want.shape, seed=2)
-    monkeypatch.setattr(cpu, "BLOCK", block)
-    cpu.plan_of.cache_clear()
+    monkeypatch.setattr(patches, "BLOCK", block)
+    patches.plan_of.cache_clear()
     try:
         got = cpu.conv2d(x, w, *steps)
         for_x = cpu.conv2d_grad_input(g, w, x.shape, *steps)
         for_w = cpu.conv2d_grad_weight(g, x, w.shape, *steps)
     finally:
-        cpu.plan_of.cache_clear()
+        patches.plan_of.cache_clear()
     np.testing.assert_allclose(got, want, atol=1e-12)
     np.testing.assert_allclose(for_x, gradients(g)[0], atol=1e-12)
     np.testing.assert_allclose(for_w, gradients(g)[1], atol=1e-11)

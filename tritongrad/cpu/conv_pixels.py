@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tritongrad.windows import Pair
-
 from . import blas
 from .linalg import DIRECT
-from .patches import PARTS, Job, Work, plan_of
+from .patches import PARTS, Job, Plan, Work
 from .pool import empty
-from .team import cuts, team
+from .team import team
 
 SPLIT = 4e6  # floating point operations from which a second thread pays for its wake-up
 RUN = 128  # pixels that are turned at a time: their lines of memory stay there
@@ -32,8 +30,7 @@ def turn(source: np.ndarray, target: np.ndarray) -> None:
 class Forward(Work):
     """out[n, o, y, z] = sum over c, r, s of x[n, c, y * stride - padding + r * dilation, ..] w"""
 
-    def __init__(self, x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair, dilation: Pair):
-        plan = plan_of(x.shape, w.shape, stride, padding, dilation)
+    def __init__(self, x: np.ndarray, w: np.ndarray, plan: Plan) -> None:
         super().__init__(x, plan, len(w))
         self.out = empty((len(x), len(w), *plan.size), x.dtype)
         weight = np.ascontiguousarray(w.transpose(2, 3, 1, 0), self.dtype)
@@ -53,12 +50,15 @@ class Forward(Work):
         first, last, top, bottom = job
         turn(desk.result, self.out[first:last, :, top:bottom])
 
+    def result(self) -> np.ndarray:
+        """The sums, when all jobs are done."""
+        return self.out
+
 
 class Weight(Work):
     """The gradient of conv2d's weight, for the gradient g of its result: sums of several jobs."""
 
-    def __init__(self, g: np.ndarray, x: np.ndarray, w_shape: tuple, *steps: Pair) -> None:
-        plan = plan_of(x.shape, w_shape, *steps)
+    def __init__(self, g: np.ndarray, x: np.ndarray, w_shape: tuple, plan: Plan) -> None:
         super().__init__(x, plan, 0)
         self.g = g
         parts = min(PARTS, len(plan.jobs))
@@ -73,33 +73,11 @@ class Weight(Work):
         for job in self.plan.jobs[start:stop]:
             outer(self.g, self.desk(job).patches, job, self.totals[k])
 
-    def sum(self) -> np.ndarray:
+    def result(self) -> np.ndarray:
         """The gradient, when all jobs are done."""
         plan, total = self.plan, np.add.reduce(self.totals, 0)
         total = total.reshape(-1, *plan.kernel, plan.channels).transpose(0, 3, 1, 2)
         return total.astype(self.x.dtype, order="C", copy=False)
-
-
-def conv2d(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair, dilation: Pair) -> np.ndarray:
-    """The sums of products of w with every patch of x."""
-    work = Forward(x, w, stride, padding, dilation)
-    share_jobs(work.jobs(), work.plan.flop)
-    return work.out
-
-
-def conv2d_grad_weight(
-    g: np.ndarray, x: np.ndarray, w_shape: tuple, stride: Pair, padding: Pair, dilation: Pair
-) -> np.ndarray:
-    """The gradient of conv2d's weight, for the gradient g of its result."""
-    work = Weight(g, x, w_shape, stride, padding, dilation)
-    share_jobs(work.jobs(), work.plan.flop)
-    return work.sum()
-
-
-def both_gradients(forward: Forward, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
-    """What two pieces of work make: each is long enough for a helper to wake meanwhile."""
-    share_jobs([*forward.jobs(), *weight.jobs()], forward.plan.flop + weight.plan.flop)
-    return forward.out, weight.sum()
 
 
 def outer(g: np.ndarray, patches: np.ndarray, job: Job, total: np.ndarray) -> None:
@@ -134,11 +112,3 @@ def all_of(jobs: list[tuple]) -> None:
 
 def call(function: Callable, *arguments: Any) -> None:
     function(*arguments)
-
-
-def share(work: Callable, count: int, flop: float) -> None:
-    """work(start, stop) over [0, count) by the team; BLAS has one thread in each."""
-    if flop < SPLIT or count < 2:
-        blas.alone(work, 0, count)
-    else:
-        blas.alone(team().run, work, cuts(count, 1))

@@ -22,6 +22,7 @@ from .pool import empty
 
 BLOCK = 1 << 19  # elements of patches made at a time: with their products they stay in L2
 PARTS = 4  # at least so many jobs, for as many threads; the sums of a weight's gradient
+EACH = 8e6  # ... if each has so many floating point operations: short ones are in each other's way
 ALIAS = 2048  # bytes: planes that are a multiple apart meet few sets of the first cache
 FEW = 7  # rows of a product that are too few to be quicker
 LINE = 16  # elements: arrays begin at a cache line
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     shape: Pair  # of a plane
     kernel: Pair
     channels: int
+    groups: int
     flop: float
     jobs: list[Job]
     elements: int  # that a job needs at most
@@ -59,14 +61,19 @@ class Plan(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def plan_of(x_shape: tuple, w_shape: tuple, stride: Pair, padding: Pair, dilation: Pair) -> Plan:
-    """The Plan of a convolution without groups, made once for each combination of sizes."""
-    windows = geometry("conv2d", x_shape, w_shape, stride, padding, dilation, 1)
-    (batch, channels, *shape), (filters, _, *kernel) = x_shape, w_shape
+def plan_of(
+    x_shape: tuple, w_shape: tuple, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Plan:
+    """The Plan of a convolution, made once for each combination of sizes."""
+    windows = geometry("conv2d", x_shape, w_shape, stride, padding, dilation, groups)
+    (batch, channels, *shape), (filters, depth, *kernel) = x_shape, w_shape
     height, width = windows[0]
-    line = width * channels * math.prod(kernel)
+    taps = math.prod(kernel)
+    flop = 2.0 * batch * filters * height * width * depth * taps
+    few = min(PARTS, int(flop // EACH)) or 1  # jobs that are worth it
+    line = max(width * channels * taps, 1)
     count = -(-batch // max(BLOCK // (height * line), 1))
-    images = -(-batch // (-(-count // PARTS) * PARTS))
+    images = max(-(-batch // max(-(-count // few) * few, 1)), 1)
     lines = height if images > 1 else min(max(BLOCK // line, 1), height)
     lines = -(-height // -(-height // lines))  # of a job, as even as may be
     jobs = [
@@ -74,10 +81,10 @@ def plan_of(x_shape: tuple, w_shape: tuple, stride: Pair, padding: Pair, dilatio
         for n in range(0, batch, images)
         for y in range(0, height, lines)
     ]
-    flop = 2.0 * batch * filters * height * line
     padded = channels * math.prod(n + 2 * p for n, p in zip(shape, windows[2], strict=True))
     elements = images * (lines * (line + 2 * width * filters) + padded)
-    return Plan(*windows, pair(shape), pair(kernel), channels, flop, jobs, elements)
+    sizes = pair(shape), pair(kernel), channels, groups
+    return Plan(*windows, *sizes, flop, jobs, elements)
 
 
 class Desk:
@@ -212,3 +219,7 @@ def apart(x: np.ndarray) -> np.ndarray:
 def wide_dtype(dtype: np.dtype) -> np.dtype:
     """Halves are multiplied and summed in float32."""
     return np.dtype(np.float32) if dtype.itemsize == 2 and dtype.kind not in "iu" else dtype
+
+
+def wide(x):
+    return x.astype(wide_dtype(x.dtype), copy=False)

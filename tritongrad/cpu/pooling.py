@@ -9,9 +9,8 @@ import numpy as np
 
 from tritongrad.windows import Windows, divisors, pool_geometry
 
-from .conv import wide
 from .elementwise import select
-from .patches import wide_dtype
+from .patches import wide, wide_dtype
 from .pool import empty
 from .team import cuts, team
 
