@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.modes import in_use, shared_quiet, state
+from .autograd.modes import in_use, inferring, off, shared_quiet, state
 from .autograd.record import (
     RESULT,
     Plan,
@@ -107,31 +107,32 @@ class Op:
             raise ValueError(f"{self.name}.vjp: no argument is called {name!r}")
         return self.parameters.index(base), "shape"
 
-    def plan(self, wanted: tuple, is_tensor: tuple) -> Plan:
-        key = (wanted, is_tensor)
+    def plan(self, wanted: tuple, args: tuple) -> Plan:
+        """What to save of these arguments, some of which are wanted to have gradients."""
+        key = (wanted, *map(type, args))
         found = self._plans.get(key)
         if found is None:
+            is_tensor = tuple([isinstance(a, Variable) for a in args])
             found = self._plans[key] = Plan(self, wanted, is_tensor)
         return found
 
-    @property
+    @functools.cached_property
     def cpu(self) -> Callable:
         """The NumPy kernel: a function of arrays and parameters."""
-        if self._cpu is None:
-            module = importlib.import_module(f".cpu.{self.group}", __package__)
-            self._cpu = getattr(module, self.name)
-        return self._cpu
+        if self._cpu is not None:
+            return self._cpu
+        module = importlib.import_module(f".cpu.{self.group}", __package__)
+        return getattr(module, self.name)
 
-    @property
+    @functools.cached_property
     def device(self) -> Callable:
         """The host side of the Triton kernel: the function of the same name in cuda/<group>.py."""
-        if self._device is None:
-            module = importlib.import_module(f".cuda.{self.group}", __package__)
-            if self.elementwise is not None:
-                self._device = functools.partial(module.elementwise, self.name)
-            else:
-                self._device = getattr(module, self.name)
-        return self._device
+        if self._device is not None:
+            return self._device
+        module = importlib.import_module(f".cuda.{self.group}", __package__)
+        if self.elementwise is not None:
+            return functools.partial(module.elementwise, self.name)
+        return getattr(module, self.name)
 
     def call(self, *args: Any) -> Any:
         """Run the operation on canonical arguments, recording it."""
@@ -221,22 +222,23 @@ def apply_view(operation: Op, args: tuple) -> Any:
         raise not_a_tensor(operation, 0, input)
     out = operation.cpu(array, *args[1:])  # the same arithmetic of shapes on every device
     result = wrap(out)
-    if state.inference:
+    if inferring and state.inference:
         result._version = INFERENCE
         return result
     result._version = cell = version_of(input)
     result._node = view = View(input, operation, args[1:], cell[1])
-    if input._node is not None and state.grad and operation.differentiable:
+    recording = not off or state.recording
+    if input._node is not None and recording and operation.differentiable:
         view.node = trace(operation, args, out, result)
     return result
 
 
 def finish(operation: Op, args: tuple, out: Any) -> Any:
     """Make a tensor of what a kernel returned, and record the operation."""
-    if isinstance(out, np.generic):
+    if type(out) is not ndarray and isinstance(out, np.generic):
         out = np.asarray(out)
     result = wrap(out)
-    if state.grad:
+    if not off or state.recording:
         if operation.differentiable:
             result._node = trace(operation, args, out, result)
     elif state.inference:

@@ -236,7 +236,10 @@ class SeveralOutputs(OpNode):
 def save_all(node: OpNode, args: tuple) -> None:
     """Save what a Node's plan says, of all arguments and, last, the result."""
     plan = node.plan
-    node.tensors = tuple([part for p in plan.tensors for part in save(args[p])])
+    tensors: list = []
+    for position in plan.tensors:
+        tensors += save(args[position])
+    node.tensors = tensors
     node.values = [args[p] if kind == "value" else shapes_of(args[p]) for p, kind in plan.values]
 
 
@@ -246,29 +249,25 @@ def trace(op: Any, args: tuple, array: Any, result: Any = None, kind: type = OpN
     `result` is the tensor that holds the array, needed if a formula names the result.
     """
     if op.variadic:
-        edges = tuple(edge_of(t) for t in args[0])
+        edges = [edge_of(t) for t in args[0]]
         if not any(e is not None for e in edges):
             return None
-        return _node(kind, op.plan((0,), (False,) * len(args)), edges, args, array, result)
-    wanted = []
-    edges = []
-    for position in op.differentiable:
-        t = args[position]
-        if isinstance(t, Variable):
-            edge = edge_of(t)
+        wanted = (0,)
+    else:
+        edges, wanted = [], ()
+        for position in op.differentiable:
+            t = args[position]
+            edge = getattr(t, "_node", None)  # a number has none
+            if edge is not None and type(edge) is not OpNode:
+                edge = edge_of(t)
             if edge is not None:
-                wanted.append(position)
+                wanted += (position,)
                 edges.append(edge)
-    if not wanted:
-        return None
-    is_tensor = tuple([isinstance(a, Variable) for a in args])
-    return _node(kind, op.plan(tuple(wanted), is_tensor), tuple(edges), args, array, result)
-
-
-def _node(kind: type, plan: Plan, edges: tuple, args: tuple, array: Any, result: Any) -> OpNode:
+        if not edges:
+            return None
     node = kind()
-    Node.__init__(node, edges, array)
-    node.plan = plan
+    Node.__init__(node, tuple(edges), array)
+    node.plan = op.plan(wanted, args)
     save_all(node, (*args, result))
     return node
 

@@ -9,7 +9,9 @@ from typing import Any
 from tritongrad.front import front
 
 from .dims import check_dim, tensor
-from .linalg import bmm
+from .linalg import bmm, mm
+
+SPARE = "".join(map(chr, range(0x3B1, 0x400)))  # for dims that have no name
 
 
 @front()
@@ -42,7 +44,9 @@ def einsum(equation, *operands):
     if summed:
         value = value.sum(summed)
         letters = "".join(c for c in letters if c in result)
-    return value.permute([letters.index(c) for c in result]) if result else value
+    if letters == result and value is not operands[0]:
+        return value
+    return value.permute([letters.index(c) for c in result])
 
 
 def parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
@@ -54,8 +58,7 @@ def parse(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
         raise RuntimeError(
             f"einsum: {equation!r} names {len(terms)} operands, but {len(ranks)} were given"
         )
-    used = set(equation)
-    spare = [chr(c) for c in range(0x3B1, 0x400) if chr(c) not in used]
+    spare = [c for c in SPARE if c not in equation] if "..." in inputs else []
     most = 0
     for i, (term, rank) in enumerate(zip(terms, ranks, strict=True)):
         letters = term.replace("...", "")
@@ -102,8 +105,11 @@ def _pair(a: str, x: Any, b: str, y: Any, later: set, sizes: dict) -> tuple[str,
     x = _arranged(x, a, batch + left + inner, sizes)
     y = _arranged(y, b, batch + inner + right, sizes)
     n, rows, k, cols = [_product(group) for group in shape]
-    value = bmm(x.reshape([n, rows, k]), y.reshape([n, k, cols]))
-    return "".join(batch + left + right), value.reshape(shape[0] + shape[1] + shape[3])
+    if batch:
+        value = bmm(_shaped(x, [n, rows, k]), _shaped(y, [n, k, cols]))
+    else:
+        value = mm(_shaped(x, [rows, k]), _shaped(y, [k, cols]))
+    return "".join(batch + left + right), _shaped(value, shape[0] + shape[1] + shape[3])
 
 
 def _reduced(t: Any, letters: str, needed: set) -> tuple[Any, str]:
@@ -113,7 +119,14 @@ def _reduced(t: Any, letters: str, needed: set) -> tuple[Any, str]:
 
 def _arranged(t: Any, letters: str, order: list, sizes: dict) -> Any:
     """Dims in an order, those of size 1 expanded where the letter's size is another."""
-    return t.permute([letters.index(c) for c in order]).expand([sizes[c] for c in order])
+    if list(letters) != order:
+        t = t.permute([letters.index(c) for c in order])
+    shape = [sizes[c] for c in order]
+    return t if list(t.shape) == shape else t.expand(shape)
+
+
+def _shaped(t: Any, shape: list) -> Any:
+    return t if list(t.shape) == shape else t.reshape(shape)
 
 
 def _product(sizes: list[int]) -> int:

@@ -12,6 +12,8 @@ from tritongrad.autograd.variable import Variable, edge_of
 from .slices import select, slices
 
 ALL = slice(None)
+PLAIN = frozenset((int, slice))
+PARTS = frozenset((int, type(None)))  # of a plain slice
 KINDS = (
     "only integers, slices (`:`), ellipsis (`...`), None and long or bool tensors are valid indices"
 )
@@ -147,6 +149,12 @@ def subscript(input, index):
         return select(input, 0, index)
     if kind is slice and input._array.shape and _plain(index):
         return slices.op.call(input, (index, ...))
+    if kind is tuple and PLAIN.issuperset(map(type, index)) and all(map(_plain, index)):
+        try:
+            return slices.op.call(input, (*index, ...))
+        except IndexError:
+            parse("getitem", input, index)  # it says what is wrong
+            raise
     from .index import getitem
 
     array = getattr(index, "_array", None)
@@ -161,9 +169,9 @@ def subscript(input, index):
     return getitem.op.call(view, checked_picks("getitem", view, picks, view))
 
 
-def _plain(item: slice) -> bool:
-    """Whether a slice holds ints and None only."""
-    return all(i is None or type(i) is int for i in (item.start, item.stop, item.step))
+def _plain(item: Any) -> bool:
+    """Whether an item is an int, or a slice that holds ints and None only."""
+    return type(item) is int or PARTS.issuperset(map(type, (item.start, item.stop, item.step)))
 
 
 def _picks_rows(array: Any) -> bool:
