@@ -1,5 +1,6 @@
 """Where the windows of a convolution or a pooling lie: sizes, strides and checks, on any device."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,16 @@ def geometry(
     op, x_shape, w_shape, stride, padding, dilation, groups
 ) -> tuple[Pair, Pair, Pair, Pair]:
     """((out height, out width), stride, padding, dilation) as pairs, after a check of shapes."""
-    stride, padding, dilation = pair(stride), pair(padding), pair(dilation)
+    steps = pair(stride), pair(padding), pair(dilation)
+    return _geometry(op, tuple(x_shape), tuple(w_shape), *steps, groups), *steps
+
+
+@functools.lru_cache(256)
+def _geometry(
+    op: str, x_shape: tuple, w_shape: tuple, stride: Pair, padding: Pair, dilation: Pair, groups
+) -> Pair:
     positive(op, stride=stride, dilation=dilation)
-    shapes = f"(input {tuple(x_shape)}, weight {tuple(w_shape)}, groups {groups})"
+    shapes = f"(input {x_shape}, weight {w_shape}, groups {groups})"
     if len(x_shape) != 4 or len(w_shape) != 4:
         raise RuntimeError(f"{op}: input and weight must be 4-d {shapes}")
     if x_shape[1] != w_shape[1] * groups or w_shape[0] % groups:
@@ -68,23 +76,31 @@ def geometry(
     size = pair([out_size(*row) for row in rows])
     if min(size) < 1:
         raise RuntimeError(f"{op}: the padded input is smaller than the kernel {shapes}")
-    return size, stride, padding, dilation
+    return size
 
 
 def pool_geometry(op, shape, kernel, stride, padding, dilation, ceil_mode) -> Windows:
     """((out height, out width), kernel, stride, padding, dilation) as pairs, checked."""
-    kernel, padding, dilation = pair(kernel), pair(padding), pair(dilation)
+    kernel = pair(kernel)
     stride = kernel if stride is None else pair(stride)
+    steps = kernel, stride, pair(padding), pair(dilation)
+    return _pool_geometry(op, tuple(shape), *steps, ceil_mode), *steps
+
+
+@functools.lru_cache(256)
+def _pool_geometry(
+    op: str, shape: tuple, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode
+) -> Pair:
     positive(op, kernel_size=kernel, stride=stride, dilation=dilation)
     if len(shape) < 3:
-        raise RuntimeError(f"{op}: input must be 3-d or 4-d, got shape {tuple(shape)}")
+        raise RuntimeError(f"{op}: input must be 3-d or 4-d, got shape {shape}")
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         raise RuntimeError(f"{op}: padding {padding} must be at most half of the kernel {kernel}")
     rows = zip(shape[-2:], kernel, stride, padding, dilation, strict=True)
     size = pair([out_size(*row, ceil_mode) for row in rows])
     if min(size) < 1:
-        raise RuntimeError(f"{op}: the kernel {kernel} is larger than the input {tuple(shape)}")
-    return size, kernel, stride, padding, dilation
+        raise RuntimeError(f"{op}: the kernel {kernel} is larger than the input {shape}")
+    return size
 
 
 def divisors(shape, windows, count_include_pad, divisor_override):
