@@ -120,14 +120,15 @@ def _finish(
 def batch_norm_forward(
     x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
-    """batch_norm in training, and the mean and variance of each channel in float64."""
+    """batch_norm in training, and the mean and variance of each channel, in float32 at least."""
     planes = Planes(x)
     mean = planes.sums(lambda i, j: (planes.x[i:j],)) / planes.count
     rest, centred = planes.centre(mean)
     square = planes.sums(lambda i, j: (centred(i, j), planes.away[i:j]))
     var = np.maximum(square / planes.count - rest * rest, 0)
     _finish(planes, lambda i, j: planes.away[i:j], weight, bias, factor(var, eps), rest)
-    return planes.away.reshape(x.shape).astype(x.dtype, copy=False), mean, var
+    value = planes.away.reshape(x.shape).astype(x.dtype, copy=False)
+    return value, mean.astype(planes.x.dtype), var.astype(planes.x.dtype)
 
 
 def batch_norm(
