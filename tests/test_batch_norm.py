@@ -127,3 +127,14 @@ def test_statistics_that_cannot_be_written_are_refused():
     strided = tg.zeros(6)[::2]
     F.batch_norm(x, strided, None, training=True)
     assert strided.abs().min() > 0
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_bias_without_a_weight_has_the_gradients_of_a_weight_of_ones(training):
+    (x, _, bias), g = leaves((5, 3, 4))
+    still = tg.zeros(3), tg.ones(3)
+    one = F.batch_norm(x, *still, tg.ones(3), bias, training, momentum=0.0)
+    none = F.batch_norm(x, *still, None, bias, training, momentum=0.0)
+    want, found = (tg.autograd.grad(y, (x, bias), g) for y in (one, none))
+    for a, b in zip(found, want, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6, atol=1e-6)

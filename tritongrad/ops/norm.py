@@ -171,6 +171,7 @@ CHANNELS = [
     (Rand((4, 3)), Rand((3,)), Rand((3,)), 0.1),
     (Rand((2, 3, 2, 2)), Rand((3,)), None, 1e-5),
     (Rand((2, 3, 2)), None, None, 1e-5),
+    (Rand((3, 2)), None, Rand((2,)), 1e-5),
 ]
 
 
@@ -250,14 +251,13 @@ def _batch_norm_bias(g):
 def _batch_norm_all(g, input, weight, eps, training, mean, var):
     """All three; in training without a record as one piece of work on the CPU."""
     if training and _first_order(g):
-        arrays = [t._array for t in (g, input, weight)]
-        found = quiet(channels.batch_norm_gradients, *arrays, eps, mean._array, var._array)
-        return [wrap(array) for array in found]
-    return [
-        _batch_norm_input(g, input, weight, eps, training, mean, var),
-        _batch_norm_weight(g, input, eps, training, mean, var),
-        _batch_norm_bias(g),
-    ]
+        scales = None if weight is None else weight._array
+        arrays = g._array, input._array, scales, eps, mean._array, var._array
+        return [wrap(array) for array in quiet(channels.batch_norm_gradients, *arrays)]
+    fixed = eps, training, mean, var
+    by_input = _batch_norm_input(g, input, weight, *fixed)
+    by_weight = None if weight is None else _batch_norm_weight(g, input, *fixed)
+    return [by_input, by_weight, _batch_norm_bias(g)]
 
 
 batch_norm.vjp(
