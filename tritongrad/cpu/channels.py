@@ -154,13 +154,13 @@ def batch_norm_gradients(
     """
     planes = Planes(x)
     g = planes.array(grad)
-    rest, centred = planes.centre(mean)
+    _, centred = planes.centre(mean)  # they lack nothing: batch_norm_forward has rounded them
     r = factor(var, eps)
     by_bias = planes.sums(lambda i, j: (g[i:j],))
     along = planes.sums(lambda i, j: (g[i:j], centred(i, j)))
-    by_weight = (along - rest * by_bias) * r
+    by_weight = along * r
     bend = -by_weight * r / planes.count
-    shift = -by_bias / planes.count - bend * rest
+    shift = -by_bias / planes.count
     scale = r if weight is None else r * weight
     times, plus, scale = [planes.column(t) for t in (bend, shift, scale)]
 
