@@ -13,7 +13,7 @@ from . import fast, fast_repeat
 from .address import address
 from .blas import blas
 from .pool import empty
-from .scratch import ROOM, little_room
+from .scratch import little_room
 from .team import cuts, pieces, team
 
 BOOL = np.dtype(bool)
@@ -167,11 +167,10 @@ def _broadcast(kernel: Any, arrays: tuple) -> np.ndarray:
 
 def repeat(kernel: Any, arrays: Sequence[np.ndarray], out: np.ndarray) -> None:
     """kernel(*arrays, out=out), where some of the arrays are repeated along dims of others."""
-    if out.size <= ROOM:
+    if fast_repeat.run(kernel, arrays, out):
+        return
+    with little_room(out.shape[-1] if out.ndim else 0, out.size):
         kernel(*arrays, out=out)
-    elif not fast_repeat.run(kernel, arrays, out):
-        with little_room(out.shape[-1]):
-            kernel(*arrays, out=out)
 
 
 def store(kernel: Any, target: np.ndarray, other: np.ndarray) -> None:

@@ -20,7 +20,6 @@ Array = np.ndarray
 BLOCK = 1 << 20  # elements of a block at most
 CHUNK = 1 << 10  # elements of a row that BLAS adds in the array's own precision
 SPLIT = 1 << 19  # elements beyond which a second thread pays: each step of a block is short
-SMALL = 1 << 13  # elements up to which NumPy's own buffers hold all there is
 ONES = {np.dtype(t): np.ones(CHUNK, t) for t in (np.float32, np.float64)}
 
 
@@ -29,13 +28,11 @@ def in_blocks(rows: int, n: int, work: Callable) -> None:
     step = max(BLOCK // max(n, 1), 1)
 
     def several(first: int, last: int) -> None:
-        with little_room(n):
+        with little_room(n, rows * n):
             for i in range(first, last, step):
                 work(i, min(i + step, last))
 
-    if 0 < rows * n <= SMALL:
-        work(0, rows)
-    elif rows * n <= SPLIT:
+    if rows * n <= SPLIT:
         several(0, rows)
     else:
         team().run(several, cuts(rows, 1))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 
 ROOM = 512  # elements that NumPy may gather at a time: a loop along so long a row goes without
+USUAL = 1 << 13  # elements that it gathers at a time unless told otherwise
+AS_EVER = nullcontext()
 
 
 class Scratch(threading.local):
@@ -27,13 +29,14 @@ class Scratch(threading.local):
 scratch = Scratch()
 
 
-@contextmanager
-def little_room(n: int) -> Iterator[None]:
+def little_room(n: int, size: int) -> AbstractContextManager:
     """Within, this thread's NumPy reads repeated rows of n elements as they lie, if they are long:
-    it would gather shorter ones in a buffer first."""
-    if n < ROOM:
-        yield
-        return
+    it would gather shorter ones in a buffer first, as it does where it can gather all `size`."""
+    return AS_EVER if n < ROOM or size <= USUAL else _little()
+
+
+@contextmanager
+def _little() -> Iterator[None]:
     before = np.setbufsize(ROOM)
     try:
         yield
