@@ -137,5 +137,5 @@ def test_what_is_passed_for_a_descriptor_is_what_the_code_takes(arch):
     kinds = expanded("tensordesc<fp32[16, 32]>", maps[0])
     bits = {"tensormap": "b8", "i1": "u8", "i32": "u32", "i64": "u64", "*fp32": "u64"}
     head = made.asm["ptx"].split(".entry")[1].split("{")[0]
-    taken = [re.search(r"\.([bu]\d+)", line)[1] for line in head.splitlines() if ".param" in line]  # type: ignore[index]
+    taken = [re.findall(r"\.([bu]\d+)", line)[0] for line in head.splitlines() if ".param" in line]
     assert taken == [bits[kind] for kind in kinds] * 2 + ["u64"] * 2

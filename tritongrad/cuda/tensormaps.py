@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +23,7 @@ BYTES, ALIGNMENT = 128, 64
 
 def expanded(kind: str, meta: dict | None) -> list[str]:
     """The types of the parameters that stand for a descriptor; meta is None without TMA."""
-    element, block = re.match(r"tensordesc<([^[>]*)\[([^]]*)\]", kind).groups()  # type: ignore[union-attr]
+    [(element, block)] = re.findall(r"^tensordesc<([^[>]*)\[([^]]*)\]", kind)
     rank = block.count(",") + 1
     last = ["i32"] * rank + ["i64"] * rank
     if meta is None:
@@ -40,6 +41,11 @@ def values_of(descriptor: Any, meta: dict | None, address: int) -> Iterator:
         yield encoded(descriptor, meta, address, shape, strides)
     yield from shape
     yield from strides
+
+
+@functools.cache
+def _encode() -> Any:
+    return ctypes.CDLL("libcuda.so.1").cuTensorMapEncodeTiled
 
 
 def encoded(
@@ -61,7 +67,7 @@ def encoded(
     pitches.append(shape[0] * (pitches[-1] if pitches else size))  # asked for, and not used
     room = ctypes.create_string_buffer(BYTES + ALIGNMENT)
     start = -ctypes.addressof(room) % ALIGNMENT
-    result = ctypes.CDLL("libcuda.so.1").cuTensorMapEncodeTiled(
+    result = _encode()(
         ctypes.c_void_p(ctypes.addressof(room) + start),
         kind,
         rank,
